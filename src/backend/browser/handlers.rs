@@ -1,0 +1,97 @@
+//! The listeners on the browser's socket.
+
+use std::{cell::RefCell, rc::Rc, task::Waker};
+
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{CloseEvent as JsCloseEvent, Event, MessageEvent, WebSocket};
+
+use super::inbox::Inbox;
+use crate::event::CloseEvent;
+
+/// What the listeners and the socket share. Nothing in it leads back to a listener, so that
+/// dropping the socket frees both.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) inbox: RefCell<Inbox>,
+    waker: RefCell<Waker>,
+}
+
+impl Shared {
+    pub(super) fn new(inbox: Inbox) -> Rc<Self> {
+        Rc::new(Self {
+            inbox: RefCell::new(inbox),
+            waker: RefCell::new(Waker::noop().clone()),
+        })
+    }
+
+    /// From now on events wake this one.
+    pub(super) fn register(&self, waker: &Waker) {
+        self.waker.borrow_mut().clone_from(waker);
+    }
+
+    /// The waker is cloned out first: what it wakes may come back here.
+    pub(super) fn wake(&self) {
+        let waker = self.waker.borrow().clone();
+        waker.wake();
+    }
+}
+
+/// Set all together, in the task that made the socket, so that not one event goes by: a message
+/// may follow the handshake in the same segment. Taken off when dropped.
+#[derive(Debug)]
+pub(super) struct Handlers {
+    socket: WebSocket,
+    _on_open: Closure<dyn FnMut(Event)>,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_close: Closure<dyn FnMut(JsCloseEvent)>,
+}
+
+impl Handlers {
+    /// There is none for `error`: it says nothing that the `close` event behind it does not.
+    pub(super) fn attach(socket: &WebSocket, shared: &Rc<Shared>) -> Self {
+        let on_open = listener(shared, |inbox, _: Event| inbox.open());
+        let on_message = listener(shared, |inbox, event: MessageEvent| inbox.push(&event));
+        let on_close = listener(shared, |inbox, event: JsCloseEvent| {
+            inbox.close(close_event(&event));
+        });
+        socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
+        socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
+        Self {
+            socket: socket.clone(),
+            _on_open: on_open,
+            _on_message: on_message,
+            _on_close: on_close,
+        }
+    }
+}
+
+impl Drop for Handlers {
+    fn drop(&mut self) {
+        self.socket.set_onopen(None);
+        self.socket.set_onmessage(None);
+        self.socket.set_onclose(None);
+    }
+}
+
+fn listener<E>(
+    shared: &Rc<Shared>,
+    mut listen: impl FnMut(&mut Inbox, E) + 'static,
+) -> Closure<dyn FnMut(E)>
+where
+    E: wasm_bindgen::convert::FromWasmAbi + 'static,
+{
+    let shared = Rc::clone(shared);
+    Closure::new(move |event| {
+        listen(&mut shared.inbox.borrow_mut(), event);
+        shared.wake();
+    })
+}
+
+fn close_event(event: &JsCloseEvent) -> CloseEvent {
+    CloseEvent {
+        code: event.code().into(),
+        reason: event.reason(),
+        was_clean: event.was_clean(),
+    }
+}

@@ -1,0 +1,434 @@
+//! The WebSocket of one native connection.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    io::IoSlice,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use tokio_tungstenite::tungstenite::{self, Message, protocol};
+
+use super::{
+    Link, Moment, Setup, connect,
+    failure::{Verdict, judge},
+    keepalive::{Beat, Keepalive},
+};
+use crate::{
+    Error, WsMessage,
+    backend::{self, Clock as _, End, Failure, Negotiated, Target, Unsendable},
+    error::Cause,
+    event::{CloseCode, CloseEvent, CloseFrame},
+    options::Options,
+};
+
+/// How many bytes are read ahead to find the end while nobody reads.
+const READ_AHEAD: usize = 64 * 1024;
+
+/// What a socket keeps to, from the options and the setup.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) write_chunk: usize,
+    pub(crate) high_water_mark: usize,
+    pub(crate) keepalive: Option<(Duration, Duration)>,
+}
+
+pub(crate) struct Socket {
+    /// `None` once the connection is over.
+    link: Option<Box<dyn Link>>,
+    phase: Phase,
+    /// What was read ahead while looking for the end.
+    inbox: VecDeque<WsMessage>,
+    inbox_bytes: usize,
+    discarding: bool,
+    /// How many bytes tungstenite took since it was last flushed; an upper bound of what it has.
+    unflushed: usize,
+    /// Why sending failed. What arrived before is still to be read, so it is not the end yet.
+    broken: Option<Cause>,
+    limits: Limits,
+    keepalive: Option<Keepalive>,
+    last_message: Moment,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Open,
+    /// We sent a Close frame, the peer has not yet.
+    Closing,
+    /// The peer's Close frame is in; ours is to be flushed.
+    Answering(CloseEvent),
+    /// The peer broke the rules. It is sent a Close frame, and what it sends is drained: to close
+    /// a TCP connection with unread data would reset it, and the Close frame might not arrive.
+    Failing(Failure, Step),
+    Over(End),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Flush,
+    Shutdown,
+    Drain,
+}
+
+impl Socket {
+    pub(crate) fn new(link: Box<dyn Link>, limits: Limits) -> Self {
+        Self {
+            link: Some(link),
+            phase: Phase::Open,
+            inbox: VecDeque::new(),
+            inbox_bytes: 0,
+            discarding: false,
+            unflushed: 0,
+            broken: None,
+            limits,
+            keepalive: limits
+                .keepalive
+                .map(|(interval, timeout)| Keepalive::new(interval, timeout)),
+            last_message: Moment::now(),
+        }
+    }
+
+    /// The next message from the wire.
+    fn poll_wire(&mut self, cx: &mut Context<'_>) -> Poll<Result<WsMessage, End>> {
+        loop {
+            match &self.phase {
+                Phase::Open | Phase::Closing => {
+                    // What a full socket left behind goes out whoever polls.
+                    if self.unflushed > 0 {
+                        let _ = self.poll_flush_link(cx);
+                    }
+                    match self.poll_message(cx) {
+                        Poll::Ready(Some(message)) => return Poll::Ready(Ok(message)),
+                        Poll::Ready(None) => {}
+                        Poll::Pending if self.is_beating(cx) => {}
+                        Poll::Pending => return Poll::Pending,
+                    }
+                }
+                Phase::Answering(event) => {
+                    let event = event.clone();
+                    // An answer that fails to go out changes nothing: the peer has said all.
+                    if let Some(link) = &mut self.link {
+                        let _ = ready!(link.poll_flush(cx));
+                        let _ = link.poll_shutdown(cx);
+                    }
+                    self.over(End::closed(event));
+                }
+                Phase::Failing(failure, _) => {
+                    let end = End::failed(failure);
+                    ready!(self.poll_failing(cx));
+                    self.over(end);
+                }
+                Phase::Over(end) => return Poll::Ready(Err(end.clone())),
+            }
+        }
+    }
+
+    /// A message, or `None` when the phase has changed.
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<WsMessage>> {
+        loop {
+            let Some(link) = &mut self.link else {
+                self.over(End::lost(None));
+                return Poll::Ready(None);
+            };
+            let next = ready!(link.poll_next(cx));
+            self.last_message = Moment::now();
+            match next {
+                Some(Ok(Message::Text(text))) => {
+                    return Poll::Ready(Some(WsMessage::Text(text.as_str().to_owned())));
+                }
+                Some(Ok(Message::Binary(bytes))) => {
+                    return Poll::Ready(Some(WsMessage::Binary(bytes)));
+                }
+                // tungstenite answers a Ping by itself, with the next read or flush.
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Close(frame))) => {
+                    self.phase = Phase::Answering(close_event(frame));
+                    return Poll::Ready(None);
+                }
+                Some(Err(error)) => {
+                    match judge(error) {
+                        Verdict::Over(end) => self.over(end),
+                        Verdict::Fail(failure) => backend::Socket::fail(self, failure),
+                    }
+                    return Poll::Ready(None);
+                }
+                None => {
+                    self.over(End::lost(None));
+                    return Poll::Ready(None);
+                }
+            }
+        }
+    }
+
+    fn poll_failing(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let (Some(link), Phase::Failing(_, step)) = (&mut self.link, &mut self.phase) else {
+                return Poll::Ready(());
+            };
+            *step = match step {
+                Step::Flush => {
+                    if ready!(link.poll_flush(cx)).is_err() {
+                        return Poll::Ready(());
+                    }
+                    Step::Shutdown
+                }
+                Step::Shutdown => {
+                    ready!(link.poll_shutdown(cx));
+                    Step::Drain
+                }
+                Step::Drain => return link.poll_drain(cx),
+            };
+        }
+    }
+
+    /// Whether the keepalive clock called for something, so that the wire has to be polled again.
+    fn is_beating(&mut self, cx: &mut Context<'_>) -> bool {
+        let last_activity = backend::Socket::last_activity(self);
+        let Some(keepalive) = &mut self.keepalive else {
+            return false;
+        };
+        match keepalive.poll(cx, last_activity) {
+            Poll::Ready(Beat::Ping) => {
+                if let (Phase::Open, Some(link)) = (&self.phase, &mut self.link) {
+                    let sent = link.start_send(Message::Ping(Bytes::new()));
+                    self.unflushed += 1;
+                    self.note(sent);
+                }
+                true
+            }
+            Poll::Ready(Beat::Dead) => {
+                self.over(End::overdue("the peer did not answer a Ping in time"));
+                true
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    fn poll_flush_link(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
+        self.check_sendable()?;
+        let Some(link) = &mut self.link else {
+            return Poll::Ready(Err(Unsendable { cause: None }));
+        };
+        let flushed = ready!(link.poll_flush(cx));
+        self.unflushed = 0;
+        self.note(flushed);
+        Poll::Ready(self.check_sendable())
+    }
+
+    /// Remembers that sending failed.
+    fn note(&mut self, sent: tungstenite::Result<()>) {
+        if let Err(error) = sent {
+            self.broken = Some(Arc::new(error));
+        }
+    }
+
+    fn check_sendable(&self) -> Result<(), Unsendable> {
+        match (&self.broken, &self.phase) {
+            (None, Phase::Open | Phase::Closing) => Ok(()),
+            (cause, _) => Err(Unsendable {
+                cause: cause.clone(),
+            }),
+        }
+    }
+
+    fn over(&mut self, end: End) {
+        self.link = None;
+        self.keepalive = None;
+        self.unflushed = 0;
+        self.phase = Phase::Over(end);
+    }
+}
+
+impl backend::Socket for Socket {
+    type Setup = Setup;
+
+    fn connect(
+        target: Target,
+        options: &Options,
+        setup: Setup,
+    ) -> impl Future<Output = Result<(Self, Negotiated), Error>> + Send {
+        connect::connect(target, options.clone(), setup)
+    }
+
+    /// What RFC 6455 § 7.4 and the registry allow an endpoint to send.
+    fn may_close_with(code: CloseCode) -> bool {
+        matches!(u16::from(code), 1000..=1003 | 1007..=1014 | 3000..=4999)
+    }
+
+    /// Polls once: all that can be had without a task.
+    fn settle(task: impl Future<Output = ()> + Send + 'static) {
+        let _ = pin!(task).poll(&mut Context::from_waker(Waker::noop()));
+    }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<WsMessage, End>> {
+        match self.inbox.pop_front() {
+            Some(message) => {
+                self.inbox_bytes -= message.len();
+                Poll::Ready(Ok(message))
+            }
+            None => self.poll_wire(cx),
+        }
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        // Messages are counted too, so that empty ones do not add up.
+        while self.inbox_bytes < READ_AHEAD && self.inbox.len() < READ_AHEAD / 64 {
+            match ready!(self.poll_wire(cx)) {
+                Ok(_) if self.discarding => {}
+                Ok(message) => {
+                    self.inbox_bytes += message.len();
+                    self.inbox.push_back(message);
+                }
+                Err(end) => return Poll::Ready(end),
+            }
+        }
+        match &self.phase {
+            Phase::Over(end) => Poll::Ready(end.clone()),
+            _ => {
+                let _ = self.poll_flush_link(cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
+        if self.unflushed < self.limits.high_water_mark {
+            return Poll::Ready(self.check_sendable());
+        }
+        self.poll_flush_link(cx)
+    }
+
+    fn send(&mut self, message: WsMessage) -> Result<(), Unsendable> {
+        self.check_sendable()?;
+        let Some(link) = &mut self.link else {
+            return Err(Unsendable { cause: None });
+        };
+        // A frame's header has 14 bytes at most, and no message is for nothing.
+        self.unflushed += message.len() + 14;
+        let sent = link.start_send(match message {
+            WsMessage::Text(text) => Message::text(text),
+            WsMessage::Binary(bytes) => Message::Binary(bytes),
+        });
+        self.note(sent);
+        self.check_sendable()
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Result<usize, Unsendable> {
+        let message = gather(bytes, self.limits.write_chunk);
+        let len = message.len();
+        if len > 0 {
+            backend::Socket::send(self, WsMessage::Binary(message))?;
+            // Offered at once. If the socket is full, whoever polls next drives it on.
+            if let Poll::Ready(Err(error)) = self.poll_flush_link(cx) {
+                return Err(error);
+            }
+        }
+        Ok(len)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
+        if self.unflushed == 0 {
+            return Poll::Ready(self.check_sendable());
+        }
+        self.poll_flush_link(cx)
+    }
+
+    fn start_close(&mut self, frame: Option<CloseFrame>) {
+        if let (Phase::Open, Some(link)) = (&self.phase, &mut self.link) {
+            let frame = frame.map(|frame| protocol::CloseFrame {
+                code: u16::from(frame.code).into(),
+                reason: frame.reason.into(),
+            });
+            let sent = link.start_send(Message::Close(frame));
+            self.unflushed += 1;
+            self.note(sent);
+            self.phase = Phase::Closing;
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        if matches!(self.phase, Phase::Failing(..) | Phase::Over(_)) {
+            return;
+        }
+        self.inbox.clear();
+        self.inbox_bytes = 0;
+        let frame = CloseFrame {
+            code: failure.code,
+            reason: failure.message.to_owned(),
+        };
+        backend::Socket::start_close(self, Some(frame));
+        self.phase = Phase::Failing(failure, Step::Flush);
+    }
+
+    fn abort(&mut self, end: End) {
+        if !matches!(self.phase, Phase::Over(_)) {
+            let end = match &self.phase {
+                // Why it failed says more than that the peer did not answer.
+                Phase::Failing(failure, _) => End::failed(failure),
+                Phase::Answering(event) => End::closed(event.clone()),
+                _ => end,
+            };
+            self.over(end);
+        }
+    }
+
+    fn discard_input(&mut self) {
+        self.discarding = true;
+        self.inbox.clear();
+        self.inbox_bytes = 0;
+    }
+
+    fn is_closing(&self) -> bool {
+        !matches!(self.phase, Phase::Open)
+    }
+
+    fn buffered_amount(&self) -> usize {
+        self.unflushed
+    }
+
+    fn last_activity(&self) -> Moment {
+        let read = self.link.as_ref().and_then(|link| link.last_read());
+        read.unwrap_or(self.last_message)
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("phase", &self.phase)
+            .field("unflushed", &self.unflushed)
+            .field("inbox_bytes", &self.inbox_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The end as the peer's Close frame tells it.
+fn close_event(frame: Option<protocol::CloseFrame>) -> CloseEvent {
+    let (code, reason) = match frame {
+        Some(frame) => (u16::from(frame.code).into(), frame.reason.to_string()),
+        None => (CloseCode::NO_STATUS, String::new()),
+    };
+    CloseEvent {
+        code,
+        reason,
+        was_clean: true,
+    }
+}
+
+/// One message of several slices, of `limit` bytes at most.
+fn gather(slices: &[IoSlice<'_>], limit: usize) -> Bytes {
+    let total: usize = slices.iter().map(|slice| slice.len()).sum();
+    if let [slice] = slices {
+        return Bytes::copy_from_slice(&slice[..total.min(limit)]);
+    }
+    let mut message = BytesMut::with_capacity(total.min(limit));
+    for slice in slices {
+        let room = limit - message.len();
+        message.extend_from_slice(&slice[..slice.len().min(room)]);
+    }
+    message.freeze()
+}

@@ -1,0 +1,231 @@
+//! The one error type of the crate.
+
+use std::{borrow::Cow, error, fmt, io, sync::Arc};
+
+use crate::event::{CloseCode, CloseEvent};
+
+/// Why something failed.
+///
+/// Opaque on purpose: the kinds of a dependency's errors are not part of this crate's API. What
+/// can be asked is [`kind`](Error::kind), how the connection [ended](Error::close_event), the
+/// [HTTP status](Error::http_status) of a refused handshake, and the cause, as
+/// [`source`](error::Error::source). Cloning is cheap.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    close_event: Option<CloseEvent>,
+    http_status: Option<u16>,
+    source: Option<Cause>,
+}
+
+/// What an [`Error`] was caused by.
+pub(crate) type Cause = Arc<dyn error::Error + Send + Sync>;
+
+/// What kind of thing went wrong.
+///
+/// The list grows as the crate learns to tell more apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The address is not an absolute `ws:` or `wss:` URL without a fragment.
+    InvalidUrl,
+    /// A subprotocol is not an HTTP token (RFC 6455 § 4.1), or is named twice.
+    InvalidProtocol,
+    /// An option has a value that makes no sense, such as a message size of zero.
+    InvalidOption,
+    /// The server answered with a subprotocol that was not asked for, or with none where one was.
+    /// A browser hides this: there it is `Network`.
+    ProtocolRefused,
+    /// The server answered the handshake with something else than a switch to WebSocket.
+    /// A browser hides this: there it is `Network`.
+    HandshakeRefused,
+    /// The server could not be reached, or the connection broke before it was open. In a browser
+    /// also whatever it does not tell a page: it reports every failed handshake alike.
+    Network,
+    /// The connection was not open within `connect_timeout`.
+    TimedOut,
+    /// This build cannot do it: `wss:` without a TLS feature.
+    Unsupported,
+    /// Sending on a connection that is closing or closed.
+    NotOpen,
+    /// The peer closed the connection with a code that tells of an error.
+    Closed,
+    /// The connection broke off without a closing handshake.
+    Lost,
+    /// The peer broke the WebSocket protocol.
+    Protocol,
+    /// A message was larger than `max_message_size`.
+    MessageTooBig,
+    /// A text message came where `refuse_text` is set.
+    TextRefused,
+    /// More was received than `receive_limit` lets wait for its reader.
+    QueueFull,
+    /// A close code that must not be sent.
+    InvalidCloseCode,
+    /// A close reason of more than 123 bytes.
+    ReasonTooLong,
+}
+
+impl Error {
+    /// What kind of thing went wrong.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// How the connection ended, if it ended with this error.
+    #[must_use]
+    pub fn close_event(&self) -> Option<&CloseEvent> {
+        self.0.close_event.as_ref()
+    }
+
+    /// The status of the HTTP response that refused the handshake. Always `None` in a browser,
+    /// which hides it.
+    #[must_use]
+    pub fn http_status(&self) -> Option<u16> {
+        self.0.http_status
+    }
+
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            message: message.into(),
+            close_event: None,
+            http_status: None,
+            source: None,
+        }))
+    }
+
+    pub(crate) fn caused_by(self, source: impl error::Error + Send + Sync + 'static) -> Self {
+        self.with(|inner| inner.source = Some(Arc::new(source)))
+    }
+
+    pub(crate) fn with_cause(self, source: Option<Cause>) -> Self {
+        self.with(|inner| inner.source = source)
+    }
+
+    pub(crate) fn with_close_event(self, event: CloseEvent) -> Self {
+        self.with(|inner| inner.close_event = Some(event))
+    }
+
+    pub(crate) fn invalid_close_code(code: CloseCode) -> Self {
+        Self::new(
+            ErrorKind::InvalidCloseCode,
+            format!("close code {code} must not be sent"),
+        )
+    }
+
+    pub(crate) fn reason_too_long(len: usize) -> Self {
+        Self::new(
+            ErrorKind::ReasonTooLong,
+            format!("the close reason has {len} bytes, more than 123"),
+        )
+    }
+
+    pub(crate) fn not_open() -> Self {
+        Self::new(ErrorKind::NotOpen, "the connection is not open")
+    }
+
+    fn with(self, change: impl FnOnce(&mut Inner)) -> Self {
+        let mut inner = Arc::try_unwrap(self.0).unwrap_or_else(|shared| shared.duplicate());
+        change(&mut inner);
+        Self(Arc::new(inner))
+    }
+}
+
+impl Inner {
+    fn duplicate(&self) -> Self {
+        Self {
+            kind: self.kind,
+            message: self.message.clone(),
+            close_event: self.close_event.clone(),
+            http_status: self.http_status,
+            source: self.source.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Error");
+        debug.field("kind", &self.0.kind);
+        debug.field("message", &self.0.message);
+        if let Some(event) = &self.0.close_event {
+            debug.field("close_event", event);
+        }
+        if let Some(status) = self.0.http_status {
+            debug.field("http_status", &status);
+        }
+        if let Some(source) = &self.0.source {
+            debug.field("source", source);
+        }
+        debug.finish()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match &self.0.close_event {
+            Some(event) => write!(f, " ({event})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        let source: &(dyn error::Error + 'static) = self.0.source.as_deref()?;
+        Some(source)
+    }
+}
+
+/// The kinds are chosen so that code written for a byte stream does the right thing: a lost
+/// connection is `UnexpectedEof` and an error close by the peer `ConnectionAborted`, so that a
+/// stream cut short never looks complete; writing after the end is `BrokenPipe`, as on a pipe.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::InvalidUrl
+            | ErrorKind::InvalidProtocol
+            | ErrorKind::InvalidOption
+            | ErrorKind::InvalidCloseCode
+            | ErrorKind::ReasonTooLong => io::ErrorKind::InvalidInput,
+            ErrorKind::ProtocolRefused | ErrorKind::HandshakeRefused => {
+                io::ErrorKind::ConnectionRefused
+            }
+            ErrorKind::Network => error.io_cause().unwrap_or(io::ErrorKind::NotConnected),
+            ErrorKind::TimedOut => io::ErrorKind::TimedOut,
+            ErrorKind::Unsupported => io::ErrorKind::Unsupported,
+            ErrorKind::NotOpen => io::ErrorKind::BrokenPipe,
+            ErrorKind::Closed => io::ErrorKind::ConnectionAborted,
+            ErrorKind::Lost => io::ErrorKind::UnexpectedEof,
+            ErrorKind::Protocol | ErrorKind::MessageTooBig | ErrorKind::TextRefused => {
+                io::ErrorKind::InvalidData
+            }
+            ErrorKind::QueueFull => io::ErrorKind::OutOfMemory,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl Error {
+    /// The kind of the I/O error that caused this one, however deep.
+    fn io_cause(&self) -> Option<io::ErrorKind> {
+        let mut cause = error::Error::source(self);
+        while let Some(error) = cause {
+            if let Some(io) = error.downcast_ref::<io::Error>() {
+                return Some(io.kind());
+            }
+            cause = error.source();
+        }
+        None
+    }
+
+    pub(crate) fn with_http_status(self, status: u16) -> Self {
+        self.with(|inner| inner.http_status = Some(status))
+    }
+}

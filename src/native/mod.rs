@@ -1,0 +1,18 @@
+//! What only a native program can do: accept connections, set request headers, choose the
+//! transport and TLS, and ping.
+//!
+//! Nothing of this exists in a browser, so a program that is to run on both keeps what it takes
+//! from here out of its shared code.
+
+mod accept;
+mod builder;
+mod handshake;
+mod refused;
+
+pub use tokio_tungstenite::tungstenite::protocol::Role;
+
+pub use self::{
+    accept::{Acceptor, accept, accept_with, from_tungstenite},
+    handshake::{Refusal, Request, Response},
+    refused::RefusedHandshake,
+};

@@ -1,0 +1,110 @@
+//! Everything that can be said about a connection before it is made.
+
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
+
+use super::{Core, WsMeta, WsStream, address};
+use crate::{
+    Error, ErrorKind,
+    backend::{Alarm as _, Platform, Setup, Socket as _, Timer},
+    options::{CONNECT_TIMEOUT, Options, option_setters},
+};
+
+/// Makes a connection; see [`WsMeta::builder`].
+///
+/// A builder can be cloned and used again: each [`connect`](Builder::connect) is a connection of
+/// its own.
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `connect` is called"]
+pub struct Builder {
+    url: String,
+    protocols: Vec<String>,
+    connect_timeout: Option<Duration>,
+    options: Options,
+    pub(crate) setup: Setup,
+}
+
+impl Builder {
+    /// A builder for `url`, an absolute `ws:` or `wss:` URL without a fragment.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            protocols: Vec::new(),
+            connect_timeout: Some(CONNECT_TIMEOUT),
+            options: Options::default(),
+            setup: Setup::default(),
+        }
+    }
+
+    /// The subprotocols to offer, the preferred one first (RFC 6455 § 1.9). Which one the server
+    /// chose is what [`WsMeta::protocol`] says. A server that chooses none, or another one, is
+    /// refused.
+    pub fn protocols(
+        mut self,
+        protocols: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.protocols = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How long it may take until the connection is open, from looking up the name to the end of
+    /// the opening handshake; `None` for no limit. The default is 30 seconds.
+    pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.connect_timeout = timeout.into();
+        self
+    }
+
+    option_setters!();
+
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidUrl`], [`ErrorKind::InvalidProtocol`] and
+    /// [`ErrorKind::InvalidOption`] before anything is sent; [`ErrorKind::Unsupported`] for
+    /// `wss:` without a TLS feature; [`ErrorKind::Network`], [`ErrorKind::HandshakeRefused`] and
+    /// [`ErrorKind::ProtocolRefused`] when the connection cannot be had (a browser tells a page
+    /// no more than that: there it is always [`ErrorKind::Network`]); [`ErrorKind::TimedOut`]
+    /// after [`connect_timeout`](Builder::connect_timeout).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future at any point closes what is half open and leaves nothing behind.
+    pub async fn connect(self) -> Result<(WsMeta, WsStream), Error> {
+        self.options.check()?;
+        let target = address::check(self.url, self.protocols)?;
+        let connecting = Platform::connect(target, &self.options, self.setup);
+        let (socket, negotiated) = within(self.connect_timeout, connecting).await??;
+        Ok(WsStream::pair(Core::new(socket, negotiated, &self.options)))
+    }
+}
+
+/// Runs a handshake against the clock.
+pub(crate) async fn within<T>(
+    timeout: Option<Duration>,
+    handshake: impl Future<Output = T>,
+) -> Result<T, Error> {
+    let mut timer = timeout.map(Timer::after);
+    let mut handshake = pin!(handshake);
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(done) = handshake.as_mut().poll(cx) {
+            return Poll::Ready(Ok(done));
+        }
+        match &mut timer {
+            Some(timer) => Pin::new(timer).poll(cx).map(|()| Err(late())),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+fn late() -> Error {
+    Error::new(
+        ErrorKind::TimedOut,
+        "the opening handshake was not completed in time",
+    )
+}

@@ -1,0 +1,181 @@
+//! The handle of a connection.
+
+use std::{fmt, sync::Arc};
+
+use futures::FutureExt;
+use pharos::{Observable, Observe, ObserveConfig, PharErr};
+
+use super::{Builder, Core, WsStream};
+use crate::{
+    CloseEvent, Error, WsEvent, WsState,
+    backend::{Platform, Socket as _},
+    event::{CloseCode, CloseFrame},
+};
+
+/// A handle to a connection: closes it, waits for its end, observes it, and tells about it.
+///
+/// Cheap to clone; all clones are the same connection. Dropping a handle does nothing: it is the
+/// [`WsStream`] that holds the connection open.
+///
+/// # Observing
+///
+/// As a [`pharos::Observable`] it tells any number of observers what happens to the connection.
+/// An observer is first told where the connection stands, and then what changes; its stream ends
+/// after [`WsEvent::Closed`]. A connection has four events at most, so whatever channel is asked
+/// for, it is an unbounded one, and an observer that is never read holds up nothing.
+///
+/// ```
+/// use futures::StreamExt;
+/// use wsio::{WsMeta, pharos::{Observable, ObserveConfig}};
+///
+/// # async fn example(mut meta: WsMeta) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut events = meta.observe(ObserveConfig::default()).await?;
+/// while let Some(event) = events.next().await {
+///     println!("{event:?}");
+/// }
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct WsMeta {
+    core: Arc<Core>,
+}
+
+impl WsMeta {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// Connects to `url`, offering `protocols`, the preferred one first. For no subprotocols and
+    /// for everything else that can be set, see [`WsMeta::builder`].
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), wsio::Error> {
+    /// use wsio::WsMeta;
+    ///
+    /// let (meta, stream) = WsMeta::connect("wss://example.com/chat", ["chat.v2", "chat.v1"]).await?;
+    /// println!("{} speaks {}", meta.url(), meta.protocol());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// See [`Builder::connect`], also for what happens when the future is dropped.
+    pub async fn connect(
+        url: impl Into<String>,
+        protocols: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(Self, WsStream), Error> {
+        Self::builder(url).protocols(protocols).connect().await
+    }
+
+    /// Everything that can be said about a connection before it is made.
+    pub fn builder(url: impl Into<String>) -> Builder {
+        Builder::new(url)
+    }
+
+    /// Closes without a code, and waits for the end; the peer sees 1005.
+    ///
+    /// Always resolves, within the close timeout, whether the stream is being read, is not, is
+    /// split or was dropped, and whether the peer answers or not. Closing what is closing or
+    /// closed waits for, and gives, the same end. Messages that were accepted for sending before
+    /// go out first; what the peer sent before its own Close frame can still be read from the
+    /// stream. When nobody reads, no more than 64 KiB are read ahead to find the peer's Close
+    /// frame; behind more it is not found, and the close timeout ends the connection.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the closing handshake under way; whoever polls the connection
+    /// next carries it on.
+    pub async fn close(&self) -> CloseEvent {
+        self.core.start_close(None);
+        Arc::clone(&self.core).ended().await
+    }
+
+    /// Like [`close`](WsMeta::close), with a close code.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidCloseCode`](crate::ErrorKind::InvalidCloseCode), and the connection
+    /// stays open. Allowed are 1000 and 3000 to 4999; natively also 1001 to 1003 and 1007 to
+    /// 1014, which a browser reserves for itself.
+    pub async fn close_code(&self, code: impl Into<CloseCode>) -> Result<CloseEvent, Error> {
+        self.close_reason(code, "").await
+    }
+
+    /// Like [`close_code`](WsMeta::close_code), with a reason.
+    ///
+    /// # Errors
+    ///
+    /// As there, and [`ErrorKind::ReasonTooLong`](crate::ErrorKind::ReasonTooLong) for a reason
+    /// of more than 123 bytes. The connection stays open.
+    pub async fn close_reason(
+        &self,
+        code: impl Into<CloseCode>,
+        reason: impl AsRef<str>,
+    ) -> Result<CloseEvent, Error> {
+        let frame = CloseFrame::new(code.into(), reason.as_ref(), Platform::may_close_with)?;
+        self.core.start_close(Some(frame));
+        Ok(Arc::clone(&self.core).ended().await)
+    }
+
+    /// Waits for the end of the connection without causing it.
+    ///
+    /// Natively the end is found by reading, and when nobody reads the stream, this reads ahead,
+    /// at most 64 KiB: an end behind more than that is not seen until the stream is read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn closed(&self) -> CloseEvent {
+        Arc::clone(&self.core).ended().await
+    }
+
+    /// Where the connection is in its life.
+    #[must_use]
+    pub fn ready_state(&self) -> WsState {
+        self.core.state()
+    }
+
+    /// How many bytes were accepted for sending and have not left yet. Natively frame headers
+    /// count and what the operating system has taken does not; in a browser it is what the
+    /// socket's `bufferedAmount` says.
+    #[must_use]
+    pub fn buffered_amount(&self) -> usize {
+        self.core.buffered_amount()
+    }
+
+    /// The subprotocol the server chose, or nothing.
+    #[must_use]
+    pub fn protocol(&self) -> &str {
+        &self.core.negotiated().protocol
+    }
+
+    /// The extensions the server chose, as in its `Sec-WebSocket-Extensions`. Natively none are
+    /// offered.
+    #[must_use]
+    pub fn extensions(&self) -> &str {
+        &self.core.negotiated().extensions
+    }
+
+    /// The address, as parsed. On the server's side it is what the request asked for.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.core.negotiated().url
+    }
+}
+
+impl Observable<WsEvent> for WsMeta {
+    type Error = PharErr;
+
+    fn observe(&mut self, options: ObserveConfig<WsEvent>) -> Observe<'_, WsEvent, PharErr> {
+        async { self.core.observe(options) }.boxed()
+    }
+}
+
+impl fmt::Debug for WsMeta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WsMeta")
+            .field("url", &self.url())
+            .field("ready_state", &self.ready_state())
+            .finish_non_exhaustive()
+    }
+}

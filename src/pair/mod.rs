@@ -1,0 +1,18 @@
+//! The pair: a handle, [`WsMeta`], and a stream of messages, [`WsStream`], over one connection.
+//!
+//! Both are thin faces of [`Core`](core::Core), which is a lock around the
+//! [`Connection`](connection::Connection), the state machine of one connection, and the
+//! [`Wakers`](wakers::Wakers) of all who wait for it.
+
+mod address;
+mod builder;
+mod connection;
+mod core;
+mod idle;
+mod meta;
+mod observers;
+mod stream;
+mod wakers;
+
+pub use self::{builder::Builder, meta::WsMeta, stream::WsStream};
+pub(crate) use self::{builder::within, core::Core};

@@ -1,0 +1,8 @@
+//! What exists on one target only, and is absent elsewhere.
+
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+#[path = "browser/mod.rs"]
+pub mod browser;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+#[path = "native/mod.rs"]
+pub mod native;
