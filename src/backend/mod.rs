@@ -73,11 +73,7 @@ pub(crate) trait Socket: Sized + Send + 'static {
 
     /// Takes bytes for sending as binary messages and sets them on their way at once; how many
     /// it took, which is at least one unless there are none. An empty write sends nothing.
-    fn write(
-        &mut self,
-        cx: &mut Context<'_>,
-        bytes: &[IoSlice<'_>],
-    ) -> Result<usize, Unsendable>;
+    fn write(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Result<usize, Unsendable>;
 
     /// Ready when all that was taken for sending is out of this library's hands.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>>;

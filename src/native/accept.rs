@@ -170,11 +170,8 @@ impl Acceptor {
             answer: Box::new(answer),
             negotiated: &mut negotiated,
         };
-        let handshake = accept_hdr_async_with_config(
-            Metered::new(io),
-            callback,
-            Some(config(&self.options)),
-        );
+        let handshake =
+            accept_hdr_async_with_config(Metered::new(io), callback, Some(config(&self.options)));
         let link = within(self.handshake_timeout, handshake)
             .await?
             .map_err(refused)?;

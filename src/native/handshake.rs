@@ -154,10 +154,7 @@ impl Refusal {
             http::header::CONTENT_LENGTH,
             HeaderValue::from(self.body.len()),
         );
-        headers.insert(
-            http::header::CONNECTION,
-            HeaderValue::from_static("close"),
-        );
+        headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
         headers
             .entry(http::header::CONTENT_TYPE)
             .or_insert(HeaderValue::from_static("text/plain; charset=utf-8"));

@@ -43,10 +43,7 @@ impl Builder {
     /// The subprotocols to offer, the preferred one first (RFC 6455 § 1.9). Which one the server
     /// chose is what [`WsMeta::protocol`] says. A server that chooses none, or another one, is
     /// refused.
-    pub fn protocols(
-        mut self,
-        protocols: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
+    pub fn protocols(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.protocols = protocols.into_iter().map(Into::into).collect();
         self
     }

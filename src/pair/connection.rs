@@ -240,8 +240,9 @@ impl Connection {
         };
         if Future::poll(Pin::new(timer), cx).is_ready() {
             self.close_timer = None;
-            self.socket
-                .abort(End::overdue("the closing handshake was not completed in time"));
+            self.socket.abort(End::overdue(
+                "the closing handshake was not completed in time",
+            ));
         }
     }
 

@@ -60,10 +60,7 @@ impl Core {
         self.lock().is_terminated()
     }
 
-    pub(crate) fn poll_recv(
-        &self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<WsMessage, Error>>> {
+    pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Result<WsMessage, Error>>> {
         self.wakers.reader.register(cx.waker());
         let (received, closing) = self.with(|connection, cx| {
             let received = connection.poll_recv(cx);

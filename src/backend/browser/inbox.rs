@@ -160,7 +160,11 @@ fn utf8_len(text: &JsString) -> usize {
         len += match unit {
             0..0x80 => 1,
             0x80..0x800 => 2,
-            0xD800..0xDC00 if units.peek().is_some_and(|next| (0xDC00..0xE000).contains(next)) => {
+            0xD800..0xDC00
+                if units
+                    .peek()
+                    .is_some_and(|next| (0xDC00..0xE000).contains(next)) =>
+            {
                 units.next();
                 4
             }

@@ -119,9 +119,7 @@ impl Parts {
         self.is_closing = true;
         let _ = self.outbox.flush();
         let refused = code.is_some_and(|code| {
-            let closed = self
-                .socket
-                .close_with_code_and_reason(code.into(), reason);
+            let closed = self.socket.close_with_code_and_reason(code.into(), reason);
             closed.is_err()
         });
         if code.is_none() || refused {
@@ -165,7 +163,11 @@ impl backend::Socket for Socket {
     ) -> impl Future<Output = Result<(Self, Negotiated), Error>> + Send {
         let options = options.clone();
         // Nothing happens before the future is polled, as with any other.
-        async move { Self::adopt(construct(&target)?.take(), &options).opened().await }
+        async move {
+            Self::adopt(construct(&target)?.take(), &options)
+                .opened()
+                .await
+        }
     }
 
     /// What a page may (WHATWG WebSockets § 3.1, `close()`).

@@ -2,7 +2,6 @@
 
 use std::io;
 
-use super::transport::Transport;
 #[cfg(not(any(
     feature = "rustls-native-roots",
     feature = "rustls-webpki-roots",
@@ -16,6 +15,7 @@ pub(crate) use self::none::Tls;
 pub(crate) use self::openssl::Tls;
 #[cfg(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))]
 pub(crate) use self::rustls::Tls;
+use super::transport::Transport;
 
 /// A transport with TLS on top.
 type Secured = io::Result<Box<dyn Transport>>;

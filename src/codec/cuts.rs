@@ -1,0 +1,88 @@
+//! For the codecs' tests: the same input whole, byte by byte, and cut in two everywhere.
+
+use bytes::BytesMut;
+use tokio_util::codec::Decoder;
+
+use super::{CodecError, CodecErrorKind};
+
+/// What a decoder made of a piece of its input.
+#[derive(Debug, PartialEq)]
+pub(super) enum Outcome<T> {
+    Value(T),
+    /// An error that leaves the stream usable.
+    Item(CodecErrorKind, u64),
+    /// An error that ends it.
+    End(CodecErrorKind, u64),
+}
+
+/// Decodes an input that arrives in pieces of a size, and then ends.
+pub(super) fn run<C, T>(codec: &mut C, input: &[u8], piece: usize) -> Vec<Outcome<T>>
+where
+    C: Decoder<Item = Result<T, CodecError>, Error = CodecError>,
+{
+    pieces(codec, input.chunks(piece))
+}
+
+/// Decodes an input that arrives in two pieces, and then ends.
+pub(super) fn run_in_two<C, T>(codec: &mut C, input: &[u8], cut: usize) -> Vec<Outcome<T>>
+where
+    C: Decoder<Item = Result<T, CodecError>, Error = CodecError>,
+{
+    let (first, second) = input.split_at(cut);
+    pieces(codec, [first, second].into_iter())
+}
+
+fn pieces<'a, C, T>(codec: &mut C, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Outcome<T>>
+where
+    C: Decoder<Item = Result<T, CodecError>, Error = CodecError>,
+{
+    let mut outcomes = Vec::new();
+    let mut buffer = BytesMut::new();
+    for piece in pieces {
+        buffer.extend_from_slice(piece);
+        if !collect(&mut outcomes, || codec.decode(&mut buffer)) {
+            return outcomes;
+        }
+    }
+    collect(&mut outcomes, || codec.decode_eof(&mut buffer));
+    outcomes
+}
+
+/// Whether the stream is still usable after all that a decoder has to give at the moment.
+fn collect<T>(
+    outcomes: &mut Vec<Outcome<T>>,
+    mut decode: impl FnMut() -> Result<Option<Result<T, CodecError>>, CodecError>,
+) -> bool {
+    loop {
+        match decode() {
+            Ok(None) => return true,
+            Ok(Some(Ok(value))) => outcomes.push(Outcome::Value(value)),
+            Ok(Some(Err(error))) => outcomes.push(Outcome::Item(error.kind(), error.position())),
+            Err(error) => {
+                outcomes.push(Outcome::End(error.kind(), error.position()));
+                return false;
+            }
+        }
+    }
+}
+
+/// One test per line: a name, a decoder, its input, and what comes of it, however it is cut.
+macro_rules! decodes {
+    ($($name:ident: $codec:expr, $input:expr => [$($outcome:expr),* $(,)?];)+) => {$(
+        #[test]
+        fn $name() {
+            let input: &[u8] = $input;
+            let expected = vec![$($outcome),*];
+            let cuts = crate::codec::cuts::run(&mut $codec, input, usize::MAX);
+            assert_eq!(cuts, expected, "whole");
+            let cuts = crate::codec::cuts::run(&mut $codec, input, 1);
+            assert_eq!(cuts, expected, "byte by byte");
+            for cut in 0..=input.len() {
+                let cuts = crate::codec::cuts::run_in_two(&mut $codec, input, cut);
+                assert_eq!(cuts, expected, "cut at {cut}");
+            }
+        }
+    )+};
+}
+
+pub(super) use decodes;

@@ -1,0 +1,107 @@
+//! `from_web_sys`, and where the tests run.
+
+use futures::{SinkExt, StreamExt};
+use web_sys::WebSocket;
+use wsio::{ErrorKind, WsState, browser::from_web_sys};
+
+use crate::support::{SHORT, Server, drain, pause, test};
+
+#[test]
+async fn c1_a_connecting_socket_can_be_adopted() {
+    let server = Server::start().await;
+    let socket = WebSocket::new(&server.url("/echo")).unwrap();
+    let (meta, mut stream) = from_web_sys(socket).await.unwrap();
+    assert_eq!(meta.ready_state(), WsState::Open);
+    assert_eq!(meta.url(), server.url("/echo"));
+    stream.send("adopted".into()).await.unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap(), "adopted".into());
+}
+
+#[test]
+async fn c1_an_open_socket_can_be_adopted() {
+    let server = Server::start().await;
+    let socket = WebSocket::new(&server.url("/echo")).unwrap();
+    while socket.ready_state() == WebSocket::CONNECTING {
+        pause(SHORT / 100).await;
+    }
+    // Its `binaryType` is still "blob", which would be unreadable.
+    let (_meta, mut stream) = from_web_sys(socket).await.unwrap();
+    stream.send(vec![1, 2].into()).await.unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap(), vec![1, 2].into());
+}
+
+#[test]
+async fn c1_a_closed_socket_cannot_be_adopted() {
+    let server = Server::start().await;
+    let socket = WebSocket::new(&server.url("/echo")).unwrap();
+    socket.close().unwrap();
+    let error = from_web_sys(socket).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotOpen);
+}
+
+#[test]
+async fn c1_a_socket_that_cannot_connect_is_an_error() {
+    let socket = WebSocket::new("ws://127.0.0.1:1/").unwrap();
+    let error = from_web_sys(socket).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Network);
+    assert_eq!(error.close_event().unwrap().code, 1006);
+}
+
+#[test]
+async fn c2_dropping_detaches_every_handler() {
+    let server = Server::start().await;
+    let socket = WebSocket::new(&server.url("/echo")).unwrap();
+    drop(from_web_sys(socket.clone()));
+    let adopting = Box::pin(from_web_sys(socket.clone()));
+    let adopting = futures::future::select(adopting, futures::future::ready(())).await;
+    drop(adopting);
+    assert!(socket.onopen().is_none());
+    assert!(socket.onmessage().is_none());
+    assert!(socket.onclose().is_none());
+    assert!(socket.ready_state() >= WebSocket::CLOSING);
+}
+
+#[test]
+async fn e6_the_end_detaches_every_handler() {
+    let server = Server::start().await;
+    let socket = WebSocket::new(&server.url("/echo")).unwrap();
+    let (meta, stream) = from_web_sys(socket.clone()).await.unwrap();
+    assert!(socket.onmessage().is_some());
+    meta.close().await;
+    assert!(socket.onmessage().is_none() && socket.onclose().is_none());
+    drop(stream);
+
+    // The same when the stream is dropped and nobody waits.
+    let socket = WebSocket::new(&server.url("/echo")).unwrap();
+    let (meta, stream) = from_web_sys(socket.clone()).await.unwrap();
+    drop(stream);
+    drop(meta);
+    while socket.ready_state() != WebSocket::CLOSED {
+        pause(SHORT / 100).await;
+    }
+    pause(SHORT / 10).await;
+    assert!(socket.onmessage().is_none() && socket.onclose().is_none());
+}
+
+#[test]
+async fn e3_a_silent_peer_leaves_no_handlers_behind() {
+    let server = Server::start().await;
+    let builder = server.builder("/silent").close_timeout(SHORT);
+    let (meta, stream) = builder.connect().await.unwrap();
+    drop(stream);
+    assert!(!meta.closed().await.was_clean);
+    assert_eq!(meta.ready_state(), WsState::Closed);
+}
+
+#[test]
+async fn e2_a_blob_is_an_error_and_no_panic() {
+    let server = Server::start().await;
+    let socket = WebSocket::new(&server.url("/echo")).unwrap();
+    let (_meta, mut stream) = from_web_sys(socket.clone()).await.unwrap();
+    socket.set_binary_type(web_sys::BinaryType::Blob);
+    stream.send("fine".into()).await.unwrap();
+    stream.send(vec![1].into()).await.unwrap();
+    let (messages, error) = drain(&mut stream).await;
+    assert_eq!(messages, ["fine".into()]);
+    assert_eq!(error.unwrap().kind(), ErrorKind::Protocol);
+}
