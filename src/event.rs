@@ -138,7 +138,8 @@ impl CloseCode {
     pub const RESTART: Self = Self(1012);
     /// 1013: the server is overloaded; try again later.
     pub const TRY_AGAIN: Self = Self(1013);
-    /// 1014: a gateway got an invalid answer from the server behind it.
+    /// 1014: a gateway got an invalid answer from the server behind it. Natively it can be
+    /// neither sent nor received: tungstenite takes it for an invalid code.
     pub const BAD_GATEWAY: Self = Self(1014);
 
     /// Whether this code is one for applications and libraries: 3000 to 4999.

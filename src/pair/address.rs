@@ -18,6 +18,9 @@ pub(super) fn check(url: String, protocols: Vec<String>) -> Result<Target, Error
     if url.contains('#') {
         return Err(invalid(format!("{url:?} has a fragment")));
     }
+    if has_forbidden_host(&url) {
+        return Err(invalid(format!("{url:?} has no valid host")));
+    }
     for (index, protocol) in protocols.iter().enumerate() {
         if !is_token(protocol) {
             return Err(invalid_protocol(format!(
@@ -36,6 +39,18 @@ pub(super) fn check(url: String, protocols: Vec<String>) -> Result<Target, Error
 fn has_scheme(url: &str, scheme: &str) -> bool {
     url.split_once("://")
         .is_some_and(|(found, _)| found.eq_ignore_ascii_case(scheme))
+}
+
+/// Whether the host has what WHATWG URL forbids in one. Chromium escapes some of it instead, and
+/// then looks for a host of that name.
+fn has_forbidden_host(url: &str) -> bool {
+    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let end = after_scheme
+        .find(['/', '\\', '?'])
+        .unwrap_or(after_scheme.len());
+    after_scheme[..end]
+        .chars()
+        .any(|c| c.is_ascii_control() || matches!(c, ' ' | '<' | '>' | '^' | '|'))
 }
 
 /// A token of RFC 9110 § 5.6.2, which is what a subprotocol has to be.

@@ -77,9 +77,13 @@ impl WsMeta {
     /// Always resolves, within the close timeout, whether the stream is being read, is not, is
     /// split or was dropped, and whether the peer answers or not. Closing what is closing or
     /// closed waits for, and gives, the same end. Messages that were accepted for sending before
-    /// go out first; what the peer sent before its own Close frame can still be read from the
-    /// stream. When nobody reads, no more than 64 KiB are read ahead to find the peer's Close
-    /// frame; behind more it is not found, and the close timeout ends the connection.
+    /// go out first.
+    ///
+    /// What the peer sent before its own Close frame can still be read from the stream, except
+    /// that a browser drops what arrives after this call (WHATWG WebSockets: in another state than
+    /// OPEN a message is ignored). Natively, when nobody reads, no more than 64 KiB are read ahead
+    /// to find the peer's Close frame; behind more it is not found, and the close timeout ends the
+    /// connection.
     ///
     /// # Cancel safety
     ///
@@ -96,7 +100,7 @@ impl WsMeta {
     ///
     /// [`ErrorKind::InvalidCloseCode`](crate::ErrorKind::InvalidCloseCode), and the connection
     /// stays open. Allowed are 1000 and 3000 to 4999; natively also 1001 to 1003 and 1007 to
-    /// 1014, which a browser reserves for itself.
+    /// 1013, which a browser reserves for itself.
     pub async fn close_code(&self, code: impl Into<CloseCode>) -> Result<CloseEvent, Error> {
         self.close_reason(code, "").await
     }

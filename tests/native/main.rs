@@ -6,6 +6,7 @@ mod support;
 
 mod accepting;
 mod carrying;
+mod closing;
 mod hazards;
 mod peers;
 mod property;

@@ -1,5 +1,10 @@
 //! What differs between the targets for a test: its attribute, and where the server is.
 
+#![allow(
+    unreachable_pub,
+    reason = "shared by test binaries, of which none has users"
+)]
+
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 #[path = "browser.rs"]
 mod target;

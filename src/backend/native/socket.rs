@@ -256,7 +256,7 @@ impl backend::Socket for Socket {
 
     /// What RFC 6455 § 7.4 and the registry allow an endpoint to send.
     fn may_close_with(code: CloseCode) -> bool {
-        matches!(u16::from(code), 1000..=1003 | 1007..=1014 | 3000..=4999)
+        matches!(u16::from(code), 1000..=1003 | 1007..=1013 | 3000..=4999)
     }
 
     /// Polls once: all that can be had without a task.

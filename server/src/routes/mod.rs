@@ -1,0 +1,206 @@
+//! The routes: each shows one behaviour that a client can be tested against.
+
+mod content;
+mod echo;
+mod ending;
+mod flow;
+mod handshake;
+mod malformed;
+mod peer;
+mod watch;
+
+use std::sync::Arc;
+
+use axum::{Router, routing::MethodRouter};
+use bytes::Bytes;
+
+use watch::Registry;
+
+/// What the routes of one server share.
+type Shared = Arc<Registry>;
+
+/// One of the [`ROUTES`].
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Route {
+    /// The path.
+    pub path: &'static str,
+    /// The parameters it takes, as a query.
+    pub query: &'static str,
+    /// What it does, in a line.
+    pub help: &'static str,
+    handler: fn() -> MethodRouter<Shared>,
+}
+
+/// The routes of every [`Server`](crate::Server).
+pub const ROUTES: &[Route] = &[
+    route("/echo", "", "sends every message back as it is", echo::echo),
+    route(
+        "/echo-bytes",
+        "",
+        "sends the bytes back, whatever messages they came in",
+        echo::echo_bytes,
+    ),
+    route(
+        "/subprotocol",
+        "?accept=NAME",
+        "chooses NAME, offered or not; none if empty, the first one offered if left out; then echoes",
+        handshake::subprotocol,
+    ),
+    route(
+        "/reject",
+        "?status=N",
+        "answers with this HTTP status and a header x-wsio-reason",
+        handshake::reject,
+    ),
+    route(
+        "/slow-handshake",
+        "?ms=",
+        "waits before it accepts, then echoes",
+        handshake::slow_handshake,
+    ),
+    route(
+        "/headers",
+        "",
+        "sends the headers of the request as a JSON object in a text",
+        content::headers,
+    ),
+    route(
+        "/text",
+        "",
+        "sends the texts \"hello \" and \"wörld\", closes",
+        content::text,
+    ),
+    route(
+        "/empty",
+        "",
+        "sends text \"a\", two empty messages, binary \"b\", an empty text, closes",
+        content::empty,
+    ),
+    route(
+        "/slow",
+        "?text=&interval_ms=",
+        "sends one byte at a time, each a binary message, closes",
+        content::slow,
+    ),
+    route(
+        "/fragments",
+        "",
+        "sends a text \"abc\" in four frames with a Ping among them, a binary in two, closes",
+        content::fragments,
+    ),
+    route(
+        "/huge",
+        "?bytes=",
+        "sends one binary message of this size, waits for the client to close",
+        content::huge,
+    ),
+    route(
+        "/early",
+        "?n=",
+        "sends n numbered texts in the same write as the 101, then echoes",
+        flow::early,
+    ),
+    route(
+        "/flood",
+        "?bytes=&chunk=",
+        "sends so many bytes in binary messages of one size, closes",
+        flow::flood,
+    ),
+    route(
+        "/sink",
+        "",
+        "counts and hashes binary messages; answers the text \"done\" with the result as JSON",
+        flow::sink,
+    ),
+    route("/stall", "", "never reads", flow::stall),
+    route(
+        "/silent",
+        "",
+        "reads, but never answers, not even a Close",
+        ending::silent,
+    ),
+    route(
+        "/close",
+        "?code=&reason=&after=N",
+        "sends N numbered texts, then a Close with any code, or with none",
+        ending::close,
+    ),
+    route(
+        "/abort",
+        "?after=N&wait=M",
+        "sends N numbered texts, waits for M messages, resets the TCP connection",
+        ending::abort,
+    ),
+    route(
+        "/drop",
+        "?after=N",
+        "sends N numbered texts, ends the TCP connection without a Close",
+        ending::drop,
+    ),
+    route(
+        "/malformed",
+        "?kind=",
+        "sends the text \"before\", then breaks the protocol: reserved-opcode, rsv, bad-utf8, masked, fragmented-control, close-1005, close-len-1, oversize-header",
+        malformed::malformed,
+    ),
+    route(
+        "/watch",
+        "?id=&mode=echo|read",
+        "echoes or only reads, and remembers under the id how it ended",
+        watch::watch,
+    ),
+    route(
+        "/watched",
+        "?id=",
+        "waits for the end of the connection with that id, and tells of it as JSON; also over plain HTTP",
+        watch::watched,
+    ),
+];
+
+const fn route(
+    path: &'static str,
+    query: &'static str,
+    help: &'static str,
+    handler: fn() -> MethodRouter<Shared>,
+) -> Route {
+    Route {
+        path,
+        query,
+        help,
+        handler,
+    }
+}
+
+/// All of them, with their state.
+pub(crate) fn router() -> Router {
+    let router = ROUTES.iter().fold(Router::new(), |router, route| {
+        router.route(route.path, (route.handler)())
+    });
+    router.with_state(Shared::default())
+}
+
+/// The byte at `offset` of the stream of bytes that `/flood` and `/huge` send.
+///
+/// The period is a prime, so that no frame, chunk or buffer of an ordinary size repeats it.
+#[must_use]
+pub const fn pattern(offset: usize) -> u8 {
+    (offset % Pattern::PERIOD) as u8
+}
+
+/// Pieces of that stream of bytes, all of one memory.
+struct Pattern(Bytes);
+
+impl Pattern {
+    const PERIOD: usize = 251;
+
+    /// For pieces of up to `len` bytes.
+    fn new(len: usize) -> Self {
+        Self((0..len + Self::PERIOD).map(pattern).collect())
+    }
+
+    fn at(&self, offset: usize, len: usize) -> Bytes {
+        let start = offset % Self::PERIOD;
+        self.0.slice(start..start + len)
+    }
+}

@@ -1,0 +1,82 @@
+//! What several routes do with a connection.
+
+use std::io;
+
+use futures::{SinkExt, Stream, StreamExt, pin_mut, stream::SplitSink};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_tungstenite::WebSocketStream;
+use wsio::{
+    Error, WsMessage, WsMeta, WsStream,
+    native::{Acceptor, Role},
+};
+
+use crate::{
+    conn::Conn,
+    frame::{FIN, TEXT, frame},
+};
+
+/// Sends `messages`, and closes with 1000; gives up as soon as the client closes.
+pub(super) async fn send_all(
+    meta: WsMeta,
+    stream: WsStream,
+    messages: impl Stream<Item = WsMessage>,
+) {
+    let (sink, incoming) = stream.split();
+    let sending = send(&meta, sink, messages);
+    let reading = drain(incoming);
+    tokio::select! {
+        sent = sending => {
+            if let Err(error) = sent {
+                tracing::debug!(%error, "not everything was sent");
+            }
+        }
+        () = reading => {}
+    }
+}
+
+async fn send(
+    meta: &WsMeta,
+    mut sink: SplitSink<WsStream, WsMessage>,
+    messages: impl Stream<Item = WsMessage>,
+) -> Result<(), Error> {
+    pin_mut!(messages);
+    while let Some(message) = messages.next().await {
+        sink.send(message).await?;
+    }
+    meta.close_code(1000).await.map(drop)
+}
+
+/// Reads until the end.
+pub(super) async fn drain(mut incoming: impl Stream + Unpin) {
+    while incoming.next().await.is_some() {}
+}
+
+/// Reads bytes until the client ends the connection.
+pub(super) async fn discard(conn: &mut Conn) -> io::Result<()> {
+    let mut scratch = vec![0; 64 * 1024];
+    while conn.read(&mut scratch).await? > 0 {}
+    Ok(())
+}
+
+/// The WebSocket over a connection on which frames have been written by hand.
+pub(super) async fn adopt(conn: Conn) -> io::Result<(WsMeta, WsStream)> {
+    let adopted = Acceptor::new().adopt(conn, Role::Server, "", "").await?;
+    Ok(adopted)
+}
+
+/// The same as tokio-tungstenite has it, which sends also what wsio refuses to.
+pub(super) async fn unchecked(conn: Conn) -> WebSocketStream<Conn> {
+    WebSocketStream::from_raw_socket(conn, Role::Server, None).await
+}
+
+/// Writes the texts `0`, `1` … up to before `n`.
+pub(super) async fn write_numbers(conn: &mut Conn, n: u16) -> io::Result<()> {
+    conn.write_all(&numbers(n)).await
+}
+
+/// The frames of the texts `0`, `1` … up to before `n`.
+pub(super) fn numbers(n: u16) -> Vec<u8> {
+    (0..n)
+        .flat_map(|n| frame(FIN | TEXT, n.to_string().as_bytes()))
+        .collect()
+}

@@ -1,0 +1,178 @@
+//! What is checked and tested, in this order: what is quick to fail comes first.
+
+use crate::command::Command;
+use crate::metadata::Metadata;
+use crate::{Failure, setup};
+
+/// A part of `cargo xtask test`.
+pub(crate) struct Step {
+    /// What it is called on the command line.
+    pub(crate) name: &'static str,
+    /// What it does, for `--list`.
+    pub(crate) about: &'static str,
+    pub(crate) needs: &'static [Need],
+    pub(crate) work: Work,
+}
+
+/// What has to be installed for a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    Rustfmt,
+    Clippy,
+    Wasm,
+    Chromium,
+    OpenSsl,
+}
+
+pub(crate) enum Work {
+    /// Tools to run one after the other.
+    Commands(fn() -> Vec<Command>),
+    /// The same, where they depend on what the workspace is made of.
+    Derived(fn(&Metadata) -> Vec<Command>),
+    /// A look at the workspace itself.
+    Check(fn(&Metadata) -> Result<(), Failure>),
+}
+
+impl Need {
+    pub(crate) fn provide(self) -> Result<(), Failure> {
+        match self {
+            Self::Rustfmt => setup::component("rustfmt", "fmt"),
+            Self::Clippy => setup::component("clippy", "clippy"),
+            Self::Wasm => setup::wasm_target(),
+            Self::Chromium => setup::chromium().map(drop),
+            Self::OpenSsl => setup::openssl(),
+        }
+    }
+}
+
+const NATIVE: &str = "--features tokio-io,futures-io,json,cbor,rustls-webpki-roots";
+const WASM: &str = "--target wasm32-unknown-unknown --features tokio-io,futures-io,json,cbor";
+/// Mode variables that exclude each other start so.
+const MODE: &str = "WASM_BINDGEN_USE_";
+
+pub(crate) const STEPS: [Step; 11] = [
+    Step {
+        name: "format",
+        about: "the code is formatted",
+        needs: &[Need::Rustfmt],
+        work: Work::Commands(|| vec![Command::cargo("fmt --all --check")]),
+    },
+    Step {
+        name: "rust-version",
+        about: "no dependency needs a newer Rust than Cargo.toml says",
+        needs: &[],
+        work: Work::Check(Metadata::check_rust_version),
+    },
+    Step {
+        name: "clippy",
+        about: "clippy has nothing to say (native)",
+        needs: &[Need::Clippy],
+        work: Work::Commands(clippy),
+    },
+    Step {
+        name: "clippy-wasm",
+        about: "clippy has nothing to say (browser)",
+        needs: &[Need::Clippy, Need::Wasm],
+        work: Work::Commands(clippy_wasm),
+    },
+    Step {
+        name: "seam",
+        about: "only the backends know the platform",
+        needs: &[],
+        work: Work::Commands(seam),
+    },
+    Step {
+        name: "native",
+        about: "unit and integration tests (native)",
+        needs: &[],
+        work: Work::Commands(native),
+    },
+    Step {
+        name: "doc-tests",
+        about: "the examples in the documentation",
+        needs: &[],
+        work: Work::Commands(doc_tests),
+    },
+    Step {
+        name: "docs",
+        about: "the documentation has no broken links (native and browser)",
+        needs: &[Need::Wasm],
+        work: Work::Commands(docs),
+    },
+    Step {
+        name: "features",
+        about: "clippy has nothing to say about any feature alone (native and browser)",
+        needs: &[Need::Clippy, Need::Wasm, Need::OpenSsl],
+        work: Work::Derived(features),
+    },
+    Step {
+        name: "wasm-window",
+        about: "the tests in headless Chromium, in a window",
+        needs: &[Need::Wasm, Need::Chromium],
+        work: Work::Commands(|| wasm("WASM_BINDGEN_USE_BROWSER")),
+    },
+    Step {
+        name: "wasm-worker",
+        about: "the tests in headless Chromium, in a dedicated worker",
+        needs: &[Need::Wasm, Need::Chromium],
+        work: Work::Commands(|| wasm("WASM_BINDGEN_USE_DEDICATED_WORKER")),
+    },
+];
+
+fn clippy() -> Vec<Command> {
+    let clippy = Command::cargo("clippy --workspace --all-targets").args(NATIVE);
+    vec![clippy.args("-- -D warnings")]
+}
+
+fn clippy_wasm() -> Vec<Command> {
+    let library = Command::cargo("clippy -p wsio --all-targets").args(WASM);
+    let page = Command::cargo("clippy -p wsio-demo-page --target wasm32-unknown-unknown");
+    [library, page].map(|c| c.args("-- -D warnings")).into()
+}
+
+fn seam() -> Vec<Command> {
+    let tests = Command::cargo("test --workspace --test native").args(NATIVE);
+    vec![tests.args("-- seam::")]
+}
+
+fn native() -> Vec<Command> {
+    vec![Command::cargo("test --workspace --lib --bins --tests").args(NATIVE)]
+}
+
+fn doc_tests() -> Vec<Command> {
+    vec![Command::cargo("test --workspace --doc").args(NATIVE)]
+}
+
+fn docs() -> Vec<Command> {
+    let native = Command::cargo("doc --no-deps -p wsio -p wsio-server").args(NATIVE);
+    let wasm = Command::cargo("doc --no-deps -p wsio").args(WASM);
+    [native, wasm]
+        .map(|c| c.var("RUSTDOCFLAGS", "-D warnings"))
+        .into()
+}
+
+fn features(metadata: &Metadata) -> Vec<Command> {
+    let cases: Vec<String> = std::iter::once("--no-default-features".to_owned())
+        .chain(
+            metadata
+                .features()
+                .map(|name| format!("--no-default-features --features {name}")),
+        )
+        .chain(["--all-features".to_owned()])
+        .collect();
+    ["", "--target wasm32-unknown-unknown"]
+        .iter()
+        .flat_map(|target| {
+            let clippy = |case| Command::cargo("clippy -p wsio").args(target).args(case);
+            let cases = cases.iter().map(move |case| clippy(case));
+            cases.map(|command| command.args("-- -D warnings"))
+        })
+        .collect()
+}
+
+fn wasm(mode: &'static str) -> Vec<Command> {
+    // Also built by the next command, but that does not show its progress.
+    let runner = Command::cargo("build -p wsio-test-runner");
+    let tests = Command::cargo("test -p wsio --test suite --test browser").args(WASM);
+    vec![runner, tests.without(MODE).var(mode, "1")]
+}

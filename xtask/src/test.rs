@@ -1,0 +1,93 @@
+//! `cargo xtask test`
+
+use std::time::Instant;
+
+use crate::command::Command;
+use crate::metadata::Metadata;
+use crate::steps::{Need, STEPS, Step, Work};
+use crate::{Failure, path};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The steps to run; all of them if none is named
+    #[arg(value_name = "STEP", value_parser = STEPS.map(|step| step.name))]
+    steps: Vec<String>,
+    /// Lists the steps and their commands
+    #[arg(long)]
+    list: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let metadata = Metadata::read()?;
+    let chosen: Vec<&Step> = STEPS
+        .iter()
+        .filter(|step| args.steps.is_empty() || args.steps.iter().any(|name| name == step.name))
+        .collect();
+    if args.list {
+        chosen.iter().for_each(|step| list(step, &metadata));
+        return Ok(());
+    }
+    provide(&chosen)?;
+    let started = Instant::now();
+    for (i, step) in chosen.iter().enumerate() {
+        println!(
+            "\n[{}/{}] {}: {}",
+            i + 1,
+            chosen.len(),
+            step.name,
+            step.about
+        );
+        let step_started = Instant::now();
+        perform(step, &metadata).map_err(|Failure(text)| {
+            let name = step.name;
+            Failure(format!(
+                "{text}\nTo repeat it, in {}:\n  cargo xtask test {name}",
+                path::root().display()
+            ))
+        })?;
+        println!("      {:.1} s", step_started.elapsed().as_secs_f64());
+    }
+    println!(
+        "\nAll is well after {:.0} s.",
+        started.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+/// Everything the steps need, before the first of them: nobody wants to hear of it later.
+fn provide(steps: &[&Step]) -> Result<(), Failure> {
+    let mut provided: Vec<Need> = Vec::new();
+    for need in steps.iter().flat_map(|step| step.needs) {
+        if !provided.contains(need) {
+            need.provide()?;
+            provided.push(*need);
+        }
+    }
+    Ok(())
+}
+
+fn perform(step: &Step, metadata: &Metadata) -> Result<(), Failure> {
+    if let Work::Check(check) = step.work {
+        return check(metadata);
+    }
+    for command in commands(step, metadata) {
+        println!("      {command}");
+        command.run()?;
+    }
+    Ok(())
+}
+
+fn commands(step: &Step, metadata: &Metadata) -> Vec<Command> {
+    match step.work {
+        Work::Commands(commands) => commands(),
+        Work::Derived(commands) => commands(metadata),
+        Work::Check(_) => Vec::new(),
+    }
+}
+
+fn list(step: &Step, metadata: &Metadata) {
+    println!("{:<13} {}", step.name, step.about);
+    for command in commands(step, metadata) {
+        println!("                {command}");
+    }
+}
