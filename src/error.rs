@@ -99,6 +99,7 @@ impl Error {
         }))
     }
 
+    #[allow(dead_code, reason = "what a browser throws is no Rust error")]
     pub(crate) fn caused_by(self, source: impl error::Error + Send + Sync + 'static) -> Self {
         self.with(|inner| inner.source = Some(Arc::new(source)))
     }
@@ -225,6 +226,7 @@ impl Error {
         None
     }
 
+    #[allow(dead_code, reason = "a browser hides it")]
     pub(crate) fn with_http_status(self, status: u16) -> Self {
         self.with(|inner| inner.http_status = Some(status))
     }

@@ -62,7 +62,6 @@ macro_rules! option_setters {
     () => {
         /// How long the closing handshake may take until the connection is given up; `None` for
         /// no limit. The default is 5 seconds.
-        #[must_use]
         pub fn close_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
             self.options.close_timeout = timeout.into();
             self
@@ -74,7 +73,6 @@ macro_rules! option_setters {
         /// Natively every byte counts, also of Ping and Pong frames; in a browser, which shows
         /// a page neither, only whole messages do. The clock is looked at by whoever polls the
         /// connection: a stream that nobody reads does not notice.
-        #[must_use]
         pub fn idle_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
             self.options.idle_timeout = timeout.into();
             self
@@ -84,7 +82,6 @@ macro_rules! option_setters {
         /// connection with close code 1009 and
         /// [`ErrorKind::MessageTooBig`](crate::ErrorKind::MessageTooBig). A browser lets no page
         /// send 1009: there the code is 4413.
-        #[must_use]
         pub fn max_message_size(mut self, bytes: usize) -> Self {
             self.options.max_message_size = bytes;
             self
@@ -92,7 +89,6 @@ macro_rules! option_setters {
 
         /// The largest message that a [`WsIo`](crate::WsIo) makes of written bytes, in bytes; the
         /// default is 128 000.
-        #[must_use]
         pub fn write_chunk(mut self, bytes: usize) -> Self {
             self.options.write_chunk = bytes;
             self
@@ -100,7 +96,6 @@ macro_rules! option_setters {
 
         /// How many bytes may wait to be sent until the sink is no longer ready; the default is
         /// 1 MiB. What waits is at most this and one message.
-        #[must_use]
         pub fn high_water_mark(mut self, bytes: usize) -> Self {
             self.options.high_water_mark = bytes;
             self
@@ -111,7 +106,6 @@ macro_rules! option_setters {
         /// connection with [`ErrorKind::QueueFull`](crate::ErrorKind::QueueFull) and close code
         /// 4507, after everything up to there has been read. Natively TCP slows the peer down,
         /// and this is not needed.
-        #[must_use]
         pub fn receive_limit(mut self, bytes: usize) -> Self {
             self.options.receive_limit = bytes;
             self
@@ -121,7 +115,6 @@ macro_rules! option_setters {
         /// which lets no page send that: 4415) and
         /// [`ErrorKind::TextRefused`](crate::ErrorKind::TextRefused). By default text is
         /// accepted, and a [`WsIo`](crate::WsIo) reads it as its UTF-8 bytes.
-        #[must_use]
         pub fn refuse_text(mut self, refuse: bool) -> Self {
             self.options.refuse_text = refuse;
             self

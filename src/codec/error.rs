@@ -94,13 +94,10 @@ impl From<io::Error> for CodecError {
 impl From<CodecError> for io::Error {
     fn from(error: CodecError) -> Self {
         let kind = match error.kind {
-            CodecErrorKind::Io => {
-                return match error.source.map(|source| source.downcast::<Self>()) {
-                    Some(Ok(source)) => *source,
-                    Some(Err(source)) => Self::other(source),
-                    None => Self::from(io::ErrorKind::Other),
-                };
-            }
+            CodecErrorKind::Io => match error.source {
+                Some(source) => return io_error(source),
+                None => io::ErrorKind::Other,
+            },
             CodecErrorKind::Incomplete => io::ErrorKind::UnexpectedEof,
             CodecErrorKind::Unencodable => io::ErrorKind::InvalidInput,
             CodecErrorKind::Invalid | CodecErrorKind::TooLong | CodecErrorKind::Malformed => {
@@ -109,4 +106,10 @@ impl From<CodecError> for io::Error {
         };
         Self::new(kind, error)
     }
+}
+
+fn io_error(source: Box<dyn StdError + Send + Sync>) -> io::Error {
+    source
+        .downcast::<io::Error>()
+        .map_or_else(io::Error::other, |source| *source)
 }

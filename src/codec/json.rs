@@ -267,23 +267,4 @@ mod tests {
         assert_eq!(read, json!([1, "a\nb", 2]));
         assert!(buffer.is_empty());
     }
-
-    proptest::proptest! {
-        #[test]
-        fn what_is_encoded_decodes(values: Vec<(Option<String>, Vec<i64>)>, cut: usize) {
-            let mut codec = JsonCodec::new();
-            let mut buffer = BytesMut::new();
-            for value in &values {
-                codec.encode(value.clone(), &mut buffer).unwrap();
-            }
-            let outcomes = crate::codec::cuts::run(&mut codec, &buffer, 1 + cut % 40);
-            assert_eq!(outcomes, values.into_iter().map(Outcome::Value).collect::<Vec<_>>());
-        }
-
-        #[test]
-        fn any_bytes_do_no_harm(bytes: Vec<u8>, cut: usize) {
-            let whole = crate::codec::cuts::run(&mut lines(), &bytes, usize::MAX);
-            assert_eq!(crate::codec::cuts::run(&mut lines(), &bytes, 1 + cut % 9), whole);
-        }
-    }
 }

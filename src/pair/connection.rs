@@ -131,11 +131,13 @@ impl Connection {
     }
 
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_send(cx, |socket, cx| socket.poll_ready(cx))
+        self.poll_send(cx, Platform::poll_ready)
     }
 
+    /// Also while the connection is closing and after the end: to flush is no error as long as
+    /// nothing was lost, and copying loops flush once more than they need to.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_send(cx, |socket, cx| socket.poll_flush(cx))
+        self.poll_patiently(cx, Platform::poll_flush)
     }
 
     /// Takes bytes once there is room for them; how many, see [`Socket::write`](crate::backend::Socket::write).
@@ -181,15 +183,29 @@ impl Connection {
         }
     }
 
-    /// Sending, in whatever form: an error once the connection is not open, and pending only
-    /// while the clocks are looked at.
+    /// Sending, in whatever form: an error once the connection is not open.
     fn poll_send<T>(
         &mut self,
         cx: &mut Context<'_>,
         mut poll: impl FnMut(&mut Platform, &mut Context<'_>) -> Poll<Result<T, Unsendable>>,
     ) -> Poll<Result<T, Error>> {
+        self.check_open()?;
+        self.poll_patiently(cx, |socket, cx| {
+            // What has changed in between may be that it is open.
+            if socket.is_closing() {
+                return Poll::Ready(Err(Unsendable { cause: None }));
+            }
+            poll(socket, cx)
+        })
+    }
+
+    /// Pending only while the clocks are looked at.
+    fn poll_patiently<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut poll: impl FnMut(&mut Platform, &mut Context<'_>) -> Poll<Result<T, Unsendable>>,
+    ) -> Poll<Result<T, Error>> {
         loop {
-            self.check_open()?;
             match poll(&mut self.socket, cx) {
                 Poll::Ready(sent) => {
                     return Poll::Ready(sent.map_err(|error| self.unsendable(error)));

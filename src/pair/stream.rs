@@ -28,7 +28,8 @@ use crate::{Error, WsIo, WsMessage, WsState};
 /// it is handed to the operating system; in a browser, where handing over is all a page can do,
 /// that is at once. Natively an unflushed message may wait for company. From the moment a closing
 /// handshake begins, from either side, sending is an error of kind
-/// [`NotOpen`](crate::ErrorKind::NotOpen). `poll_close` closes as [`WsMeta::close`] does and fails
+/// [`NotOpen`](crate::ErrorKind::NotOpen); flushing is one only if something that was accepted is
+/// lost. `poll_close` closes as [`WsMeta::close`] does and fails
 /// where the stream would.
 ///
 /// # Halves and tasks

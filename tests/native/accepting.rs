@@ -13,7 +13,7 @@ use wsio::{
 use crate::support::{LONG, SHORT};
 
 /// A client's builder over one end of a pipe, and the other end.
-pub fn piped(url: &str) -> (wsio::Builder, DuplexStream) {
+pub(crate) fn piped(url: &str) -> (wsio::Builder, DuplexStream) {
     let (near, far) = duplex(64 * 1024);
     let near = std::sync::Mutex::new(Some(near));
     let builder = WsMeta::builder(url).connector(move |_, _| {
@@ -23,10 +23,10 @@ pub fn piped(url: &str) -> (wsio::Builder, DuplexStream) {
     (builder, far)
 }
 
-pub type Pair = (WsMeta, WsStream);
+pub(crate) type Pair = (WsMeta, WsStream);
 
 /// Both ends of a connection over a pipe.
-pub async fn connected() -> (Pair, Pair) {
+pub(crate) async fn connected() -> (Pair, Pair) {
     let (builder, far) = piped("ws://pipe/");
     let (client, server) = join!(builder.connect(), accept(far));
     (client.unwrap(), server.unwrap())

@@ -17,10 +17,10 @@ use crate::{
     tls::Identity,
 };
 
-pub type Pair = (WsMeta, WsStream);
+type Pair = (WsMeta, WsStream);
 
 /// The client's and the server's end of a connection over a pipe, past the handshake.
-pub async fn ends(acceptor: &Acceptor) -> (Pair, Pair) {
+async fn ends(acceptor: &Acceptor) -> (Pair, Pair) {
     let (near, far) = duplex(16 * 1024);
     let client = acceptor.adopt(near, Role::Client, "", "").await.unwrap();
     let server = acceptor.adopt(far, Role::Server, "", "").await.unwrap();

@@ -1,5 +1,6 @@
 //! What only a native program can do or show. Elsewhere there is nothing here.
 #![cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -7,6 +8,7 @@ mod support;
 mod accepting;
 mod carrying;
 mod closing;
+mod codecs;
 mod hazards;
 mod peers;
 mod property;

@@ -21,17 +21,17 @@ use wsio::{
 
 use crate::support::{drain, pattern};
 
-pub const CONTINUATION: u8 = 0;
-pub const TEXT: u8 = 1;
-pub const BINARY: u8 = 2;
-pub const CLOSE: u8 = 8;
-pub const PING: u8 = 9;
-pub const PONG: u8 = 10;
+const CONTINUATION: u8 = 0;
+pub(crate) const TEXT: u8 = 1;
+pub(crate) const BINARY: u8 = 2;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
 /// The bit of a frame that is its message's last.
-pub const FIN: u8 = 0x80;
+pub(crate) const FIN: u8 = 0x80;
 
 /// A frame as a server sends it, with a short payload. `head` is an opcode, with `FIN` or without.
-pub fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
     let len = u8::try_from(payload.len()).ok().filter(|len| *len < 126);
     let mut frame = vec![head, len.unwrap()];
     frame.extend_from_slice(payload);
@@ -39,7 +39,7 @@ pub fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The frames that a client sent: head and payload of each, without the mask.
-pub fn frames(mut sent: &[u8]) -> Vec<(u8, Vec<u8>)> {
+fn frames(mut sent: &[u8]) -> Vec<(u8, Vec<u8>)> {
     let mut frames = Vec::new();
     while let [head, len, rest @ ..] = sent {
         assert_eq!(len & 0x80, 0x80, "a client masks");

@@ -9,13 +9,13 @@ use rustls::{
 };
 
 /// A server with a certificate of its own, and a client that trusts it.
-pub struct Identity {
-    pub server: Arc<ServerConfig>,
-    pub client: Arc<ClientConfig>,
+pub(crate) struct Identity {
+    pub(crate) server: Arc<ServerConfig>,
+    pub(crate) client: Arc<ClientConfig>,
 }
 
 impl Identity {
-    pub fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
         let certificate = made.cert.der().clone();
         let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
@@ -73,13 +73,12 @@ fn unreachable_transport() -> std::io::Result<tokio::io::DuplexStream> {
 mod with_tls {
     use std::error::Error as _;
 
-    use futures::{StreamExt, join};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use futures::join;
+    use tokio::io::{DuplexStream, duplex};
     use tokio_rustls::{TlsAcceptor, server::TlsStream};
-    use wsio::{Builder, ErrorKind, WsMeta, native::accept};
+    use wsio::{Builder, ErrorKind, WsMeta};
 
     use super::*;
-    use crate::support::LONG;
 
     /// A client's builder over a pipe, and what the server with TLS at its other end comes to.
     fn piped(
@@ -115,10 +114,16 @@ mod with_tls {
 
     #[cfg(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))]
     mod rustls_config {
+        use futures::StreamExt;
         use rustls::CertificateError;
-        use tokio::net::{TcpListener, TcpStream};
+        use tokio::{
+            io::{AsyncReadExt, AsyncWriteExt},
+            net::{TcpListener, TcpStream},
+        };
+        use wsio::native::accept;
 
         use super::*;
+        use crate::support::{LONG, pattern};
 
         #[tokio::test]
         async fn c6_a_trusted_server_is_spoken_to() {
@@ -139,7 +144,7 @@ mod with_tls {
                 let (meta, stream) = builder.connect().await.unwrap();
                 assert_eq!(meta.url(), format!("wss://{address}/"));
                 let (mut read, mut write) = tokio::io::split(stream.into_io());
-                let sent: Vec<u8> = (0..1 << 20).map(crate::support::pattern).collect();
+                let sent: Vec<u8> = (0..1 << 20).map(pattern).collect();
                 let mut received = vec![0; sent.len()];
                 let (wrote, read) = join!(write.write_all(&sent), read.read_exact(&mut received));
                 wrote.unwrap();

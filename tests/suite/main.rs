@@ -1,4 +1,5 @@
 //! The contract, the same on every target: each test is named after the promise it holds us to.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 #[path = "../support/mod.rs"]
 mod support;

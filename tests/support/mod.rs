@@ -1,8 +1,9 @@
 //! What differs between the targets for a test: its attribute, and where the server is.
-
 #![allow(
+    dead_code,
     unreachable_pub,
-    reason = "shared by test binaries, of which none has users"
+    unused_imports,
+    reason = "each test binary uses a part of it"
 )]
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]

@@ -178,7 +178,7 @@ fn queue_full() -> Failure {
     Failure::new(
         ErrorKind::QueueFull,
         "more was received than receive_limit lets wait for its reader",
-        CloseCode::POLICY,
+        CloseCode::TRY_AGAIN,
     )
 }
 
@@ -186,6 +186,6 @@ fn undecodable() -> Failure {
     Failure::new(
         ErrorKind::Protocol,
         "the browser gave a message that is neither a string nor an ArrayBuffer",
-        CloseCode::UNSUPPORTED,
+        CloseCode::INVALID_DATA,
     )
 }

@@ -108,7 +108,7 @@ impl Parts {
             return Poll::Ready(end);
         }
         if let (Some(failure), false) = (failure, self.is_closing) {
-            self.close(Some(private_code(failure.kind)), failure.message);
+            self.close(Some(private_code(failure.code)), failure.message);
         }
         Poll::Pending
     }
@@ -210,17 +210,25 @@ impl backend::Socket for Socket {
 
     fn send(&mut self, message: WsMessage) -> Result<(), Unsendable> {
         self.0.check_open()?;
-        self.0.outbox.send(&message).map_err(unsendable)
+        self.0.outbox.send(&message).map_err(Into::into)
     }
 
     fn write(&mut self, _cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Result<usize, Unsendable> {
         self.0.check_open()?;
-        self.0.outbox.write(bytes).map_err(unsendable)
+        self.0.outbox.write(bytes).map_err(Into::into)
     }
 
-    /// What the browser has is out of our hands, and what was written leaves with this turn.
+    /// What the browser has is out of our hands, and what was written leaves with this turn. Once
+    /// the connection is lost, the browser still tells how much of that it had not sent.
     fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
-        Poll::Ready(self.0.check_open())
+        let is_lost = match &self.0.end {
+            Some(end) => !end.event.was_clean && self.0.outbox.look() > 0,
+            None => false,
+        };
+        Poll::Ready(match is_lost {
+            true => Err(Unsendable { cause: None }),
+            false => Ok(()),
+        })
     }
 
     fn start_close(&mut self, frame: Option<CloseFrame>) {
@@ -239,7 +247,7 @@ impl backend::Socket for Socket {
         drop(inbox);
         if !self.0.is_closing {
             self.0
-                .close(Some(private_code(failure.kind)), failure.message);
+                .close(Some(private_code(failure.code)), failure.message);
         }
     }
 
@@ -320,9 +328,11 @@ fn unconnected(event: CloseEvent) -> Error {
     Error::new(ErrorKind::Network, message).with_close_event(event)
 }
 
-fn unsendable(refused: Refused) -> Unsendable {
-    Unsendable {
-        cause: Some(cause(&refused.0)),
+impl From<Refused> for Unsendable {
+    fn from(Refused(thrown): Refused) -> Self {
+        Self {
+            cause: Some(cause(&thrown)),
+        }
     }
 }
 
@@ -340,11 +350,11 @@ fn cause(thrown: &JsValue) -> Cause {
 
 /// The counterpart of a failure's close code that a page may send: 4000 plus the HTTP status
 /// that says the same.
-fn private_code(kind: ErrorKind) -> CloseCode {
-    CloseCode::from(match kind {
-        ErrorKind::MessageTooBig => 4413,
-        ErrorKind::TextRefused => 4415,
-        ErrorKind::QueueFull => 4507,
+fn private_code(code: CloseCode) -> CloseCode {
+    CloseCode::from(match code {
+        CloseCode::TOO_BIG => 4413,
+        CloseCode::UNSUPPORTED => 4415,
+        CloseCode::TRY_AGAIN => 4507,
         _ => 4400,
     })
 }

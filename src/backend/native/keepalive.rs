@@ -41,9 +41,10 @@ impl Keepalive {
         loop {
             ready!(Future::poll(Pin::new(&mut self.timer), cx));
             let silence = last_activity.elapsed();
-            // Something was received since the Ping if it is nearer than the Ping.
+            // Something was received since the Ping if it is no further away than the Ping: with
+            // a coarse clock an answer can come at the same instant.
             match self.asked {
-                Some(asked) if silence >= asked.elapsed() => return Poll::Ready(Beat::Dead),
+                Some(asked) if silence > asked.elapsed() => return Poll::Ready(Beat::Dead),
                 _ => self.asked = None,
             }
             let left = self.interval.saturating_sub(silence);

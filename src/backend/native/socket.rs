@@ -49,6 +49,8 @@ pub(crate) struct Socket {
     unflushed: usize,
     /// Why sending failed. What arrived before is still to be read, so it is not the end yet.
     broken: Option<Cause>,
+    /// Whether the end came before everything was flushed.
+    lost: bool,
     limits: Limits,
     keepalive: Option<Keepalive>,
     last_message: Moment,
@@ -84,6 +86,7 @@ impl Socket {
             discarding: false,
             unflushed: 0,
             broken: None,
+            lost: false,
             limits,
             keepalive: limits
                 .keepalive
@@ -112,7 +115,9 @@ impl Socket {
                     let event = event.clone();
                     // An answer that fails to go out changes nothing: the peer has said all.
                     if let Some(link) = &mut self.link {
-                        let _ = ready!(link.poll_flush(cx));
+                        if is_flushed(&ready!(link.poll_flush(cx))) {
+                            self.unflushed = 0;
+                        }
                         let _ = link.poll_shutdown(cx);
                     }
                     self.over(End::closed(event));
@@ -171,9 +176,10 @@ impl Socket {
             };
             *step = match step {
                 Step::Flush => {
-                    if ready!(link.poll_flush(cx)).is_err() {
+                    if !is_flushed(&ready!(link.poll_flush(cx))) {
                         return Poll::Ready(());
                     }
+                    self.unflushed = 0;
                     Step::Shutdown
                 }
                 Step::Shutdown => {
@@ -209,14 +215,25 @@ impl Socket {
     }
 
     fn poll_flush_link(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
-        self.check_sendable()?;
-        let Some(link) = &mut self.link else {
-            return Poll::Ready(Err(Unsendable { cause: None }));
-        };
-        let flushed = ready!(link.poll_flush(cx));
-        self.unflushed = 0;
-        self.note(flushed);
-        Poll::Ready(self.check_sendable())
+        self.check_flushable()?;
+        if let Some(link) = &mut self.link {
+            let flushed = ready!(link.poll_flush(cx));
+            self.unflushed = 0;
+            if !is_flushed(&flushed) {
+                self.note(flushed);
+            }
+        }
+        Poll::Ready(self.check_flushable())
+    }
+
+    /// Whether nothing that was taken for sending is known to be lost.
+    fn check_flushable(&self) -> Result<(), Unsendable> {
+        match &self.broken {
+            None if !self.lost => Ok(()),
+            cause => Err(Unsendable {
+                cause: cause.clone(),
+            }),
+        }
     }
 
     /// Remembers that sending failed.
@@ -238,6 +255,7 @@ impl Socket {
     fn over(&mut self, end: End) {
         self.link = None;
         self.keepalive = None;
+        self.lost = self.unflushed > 0;
         self.unflushed = 0;
         self.phase = Phase::Over(end);
     }
@@ -296,8 +314,9 @@ impl backend::Socket for Socket {
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
+        self.check_sendable()?;
         if self.unflushed < self.limits.high_water_mark {
-            return Poll::Ready(self.check_sendable());
+            return Poll::Ready(Ok(()));
         }
         self.poll_flush_link(cx)
     }
@@ -332,7 +351,7 @@ impl backend::Socket for Socket {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
         if self.unflushed == 0 {
-            return Poll::Ready(self.check_sendable());
+            return Poll::Ready(self.check_flushable());
         }
         self.poll_flush_link(cx)
     }
@@ -404,6 +423,14 @@ impl fmt::Debug for Socket {
             .field("inbox_bytes", &self.inbox_bytes)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether everything went out. That the closing handshake is complete is an error to tungstenite.
+fn is_flushed(flushed: &tungstenite::Result<()>) -> bool {
+    matches!(
+        flushed,
+        Ok(()) | Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed)
+    )
 }
 
 /// The end as the peer's Close frame tells it.

@@ -1,8 +1,7 @@
 use ciborium::{Value, cbor};
-use proptest::prelude::*;
 
 use super::*;
-use crate::codec::cuts::{Outcome, decodes, run};
+use crate::codec::cuts::{Outcome, decodes};
 
 fn codec() -> CborCodec<Value> {
     CborCodec::with_max_value(32)
@@ -138,25 +137,4 @@ fn after_the_end_within_a_value_there_is_nothing() {
     let mut buffer = BytesMut::from(&b"\x83\x01"[..]);
     assert!(codec.decode_eof(&mut buffer).is_err());
     assert!(codec.decode_eof(&mut buffer).unwrap().is_none());
-}
-
-proptest! {
-    #[test]
-    fn what_is_encoded_decodes(values: Vec<(Option<String>, Vec<i64>)>, cut: usize) {
-        let mut codec = CborCodec::new();
-        let mut buffer = BytesMut::new();
-        for value in &values {
-            codec.encode(value.clone(), &mut buffer).unwrap();
-        }
-        let outcomes = run(&mut codec, &buffer, 1 + cut % 40);
-        prop_assert_eq!(outcomes, values.into_iter().map(Outcome::Value).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn any_bytes_do_no_harm(bytes: Vec<u8>, cut: usize) {
-        let whole = run(&mut codec(), &bytes, usize::MAX);
-        let cut = run(&mut codec(), &bytes, 1 + cut % 9);
-        // NaN, which arbitrary bytes contain, is not equal to itself.
-        prop_assert_eq!(format!("{cut:?}"), format!("{whole:?}"));
-    }
 }
