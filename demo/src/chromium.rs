@@ -6,6 +6,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
@@ -81,10 +82,19 @@ impl Chromium {
         self.child.wait().await
     }
 
-    /// Ends it. That it had already ended is no error.
+    /// Ends it, and removes its files. That it had already ended is no error.
     pub(crate) async fn end(mut self) {
         if let Err(error) = self.child.kill().await {
             eprintln!("Chromium could not be ended: {error}");
+        }
+        // Its other processes notice that it is gone, and may write until then.
+        let mut tries = 20;
+        while let Err(error) = fs::remove_dir_all(self.folder.path()) {
+            tries -= 1;
+            if error.kind() == io::ErrorKind::NotFound || tries == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 

@@ -76,9 +76,12 @@ async fn demo(args: &Args) -> Result<bool> {
     let site = running.addr;
     println!("serving http://{site}/\n");
 
-    let native = tokio::time::timeout(LIMIT, run_natively(site))
-        .await
-        .with_context(|| format!("the native client took over {} s", LIMIT.as_secs()))?;
+    let native = tokio::select! {
+        outcome = run_natively(site) => outcome,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+        () = tokio::time::sleep(LIMIT) => bail!(
+            "the native client took over {} s", LIMIT.as_secs()),
+    };
     let passed = if args.check {
         check(args, site, &native, &mut reported).await?
     } else {
@@ -110,16 +113,23 @@ async fn check(
     let program = chromium::find(args.chromium.as_deref())?;
     println!("\nthe page, in {}:", program.display());
     let mut chromium = Chromium::open(&program, &format!("http://{site}/?check"))?;
-    let page = tokio::select! {
-        report = reported.recv() => report.context("the server has gone")?,
+    let page = await_report(&mut chromium, reported).await;
+    chromium.end().await;
+    let verdict = verdict::compare(native, &page?);
+    println!("{verdict}");
+    Ok(verdict.passed())
+}
+
+async fn await_report(
+    chromium: &mut Chromium,
+    reported: &mut mpsc::Receiver<Outcome>,
+) -> Result<Outcome> {
+    tokio::select! {
+        report = reported.recv() => report.context("the server has gone"),
         _ = tokio::signal::ctrl_c() => bail!("interrupted"),
         status = chromium.ended() => bail!(
             "Chromium ended ({}) before the page reported\n{}", status?, chromium.log()),
         () = tokio::time::sleep(LIMIT) => bail!(
             "the page did not report within {} s\n{}", LIMIT.as_secs(), chromium.log()),
-    };
-    chromium.end().await;
-    let verdict = verdict::compare(native, &page);
-    println!("{verdict}");
-    Ok(verdict.passed())
+    }
 }

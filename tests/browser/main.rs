@@ -7,4 +7,5 @@ mod support;
 
 mod adopting;
 mod merging;
+mod readme;
 mod receiving;

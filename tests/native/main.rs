@@ -12,5 +12,6 @@ mod codecs;
 mod hazards;
 mod peers;
 mod property;
+mod readme;
 mod seam;
 mod tls;

@@ -53,7 +53,7 @@ pub(crate) struct Talk {
 impl Talk {
     pub(crate) async fn connect(url: &str) -> Result<(Self, Figures), Failure> {
         let (meta, stream) = WsMeta::builder(url).connect().await?;
-        let figures = Figures::new(format!("{} is open", meta.url()));
+        let figures = Figures::new("the connection is open");
         let io = stream.into_io();
         Ok((Self { meta, io }, figures))
     }
