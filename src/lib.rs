@@ -49,6 +49,11 @@
 //!   certificates of the system, those of Mozilla, or the system's own TLS. With several, rustls is
 //!   used. A browser needs none of them.
 
+#![cfg_attr(
+    not(any(feature = "tokio-io", feature = "futures-io")),
+    allow(dead_code, reason = "nobody reads or writes bytes then")
+)]
+
 mod backend;
 #[cfg(any(feature = "json", feature = "cbor"))]
 pub mod codec;

@@ -1,4 +1,4 @@
-//! `from_web_sys`, and where the tests run.
+//! `from_web_sys`.
 
 use futures::{SinkExt, StreamExt};
 use web_sys::WebSocket;

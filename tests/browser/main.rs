@@ -9,3 +9,4 @@ mod adopting;
 mod merging;
 mod readme;
 mod receiving;
+mod scope;

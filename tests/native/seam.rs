@@ -1,6 +1,6 @@
 //! The target is named in few places: everything else exists once.
 
-use std::{fs, path::Path};
+use crate::sources::visit;
 
 /// Where a target may be named: the choice of the backend, what exists on one target only, and
 /// below them, where every file belongs to one target anyway.
@@ -8,11 +8,8 @@ const ALLOWED: [&str; 2] = ["src/backend/mod.rs", "src/target.rs"];
 
 #[test]
 fn seam_targets_are_named_in_few_places() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    visit(&root.join("src"), &mut |path| {
-        let name = path.strip_prefix(root).unwrap().to_str().unwrap();
-        let text = fs::read_to_string(path).unwrap();
+    visit("src", &mut |name, text| {
         let names_a_target = text.lines().any(|line| {
             let code = line.split("//").next().unwrap_or_default();
             [
@@ -27,20 +24,9 @@ fn seam_targets_are_named_in_few_places() {
                 || (code.contains("cfg") && (code.contains("unix") || code.contains("windows")))
         });
         if names_a_target {
-            found.push(name.replace('\\', "/"));
+            found.push(name.to_owned());
         }
     });
     found.sort();
     assert_eq!(found, ALLOWED);
-}
-
-fn visit(folder: &Path, each: &mut impl FnMut(&Path)) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            visit(&path, each);
-        } else if path.extension().is_some_and(|it| it == "rs") {
-            each(&path);
-        }
-    }
 }
