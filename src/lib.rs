@@ -75,8 +75,3 @@ pub use self::{
     pair::{Builder, WsMeta, WsStream},
     target::*,
 };
-
-/// Compiles what the README shows.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;

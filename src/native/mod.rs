@@ -16,3 +16,8 @@ pub use self::{
     handshake::{Refusal, Request, Response},
     refused::RefusedHandshake,
 };
+
+/// Compiles what the README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
