@@ -90,7 +90,7 @@ pub(crate) const STEPS: [Step; 11] = [
     Step {
         name: "doc-tests",
         about: "the examples in the documentation",
-        needs: &[],
+        needs: &[Need::Wasm],
         work: Work::Commands(doc_tests),
     },
     Step {
@@ -140,7 +140,9 @@ fn native() -> Vec<Command> {
 }
 
 fn doc_tests() -> Vec<Command> {
-    vec![Command::cargo("test --workspace --doc").args(NATIVE)]
+    // For the browser they are compiled, and not run.
+    let wasm = Command::cargo("test -p wsio --doc").args(WASM);
+    vec![Command::cargo("test --workspace --doc").args(NATIVE), wasm]
 }
 
 fn docs() -> Vec<Command> {
