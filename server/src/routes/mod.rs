@@ -140,14 +140,14 @@ pub const ROUTES: &[Route] = &[
     ),
     route(
         "/malformed",
-        "?kind=",
+        "?kind=&wait=",
         "sends the text \"before\", then breaks the protocol: reserved-opcode, rsv, bad-utf8, masked, fragmented-control, close-1005, close-len-1, oversize-header",
         malformed::malformed,
     ),
     route(
         "/watch",
-        "?id=&mode=echo|read",
-        "echoes or only reads, and remembers under the id how it ended",
+        "?id=&mode=",
+        "echoes, or with mode read only reads, and remembers under the id how it ended",
         watch::watch,
     ),
     route(
