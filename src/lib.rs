@@ -63,6 +63,8 @@ mod io;
 mod message;
 mod options;
 mod pair;
+#[cfg(feature = "sse")]
+pub mod sse;
 mod target;
 
 pub use pharos;

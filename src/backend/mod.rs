@@ -21,6 +21,8 @@ use crate::{
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 pub(crate) mod browser;
+#[cfg(feature = "http")]
+pub(crate) mod http;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub(crate) mod native;
 
@@ -35,6 +37,8 @@ pub(crate) type Platform = selected::Socket;
 pub(crate) type Setup = <Platform as Socket>::Setup;
 
 pub(crate) use selected::{Moment, Timer};
+#[cfg(feature = "event-source")]
+pub(crate) use selected::{random_seed, refusal_header};
 
 /// A WebSocket, as a state machine that is polled.
 ///

@@ -1,5 +1,8 @@
 //! What only a browser can do: adopt a `WebSocket` that the page has made.
 
+#[cfg(feature = "http")]
+mod http;
+
 use web_sys::WebSocket;
 
 use crate::{

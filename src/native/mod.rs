@@ -7,6 +7,8 @@
 mod accept;
 mod builder;
 mod handshake;
+#[cfg(feature = "http")]
+mod http;
 mod refused;
 
 pub use tokio_tungstenite::tungstenite::protocol::Role;

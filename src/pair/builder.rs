@@ -57,6 +57,13 @@ impl Builder {
 
     option_setters!();
 
+    /// Changes the URL.
+    #[cfg(feature = "event-source")]
+    pub(crate) fn map_url(mut self, change: impl FnOnce(String) -> String) -> Self {
+        self.url = change(self.url);
+        self
+    }
+
     /// Connects.
     ///
     /// # Errors

@@ -11,13 +11,13 @@ use crate::backend::{Alarm as _, Clock as _, Moment, Timer};
 /// A timer that is set once and, when it fires, set again for what is left: receiving costs no
 /// more than noting the time.
 #[derive(Debug)]
-pub(super) struct Idle {
+pub(crate) struct Idle {
     limit: Duration,
     timer: Timer,
 }
 
 impl Idle {
-    pub(super) fn new(limit: Duration) -> Self {
+    pub(crate) fn new(limit: Duration) -> Self {
         Self {
             limit,
             timer: Timer::after(limit),
@@ -25,7 +25,7 @@ impl Idle {
     }
 
     /// Ready when nothing was received for the whole limit.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, last_activity: Moment) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, last_activity: Moment) -> Poll<()> {
         loop {
             ready!(Future::poll(Pin::new(&mut self.timer), cx));
             let left = self.limit.saturating_sub(last_activity.elapsed());

@@ -14,5 +14,7 @@ mod observers;
 mod stream;
 mod wakers;
 
+#[cfg(feature = "event-source")]
+pub(crate) use self::idle::Idle;
 pub use self::{builder::Builder, meta::WsMeta, stream::WsStream};
 pub(crate) use self::{builder::within, core::Core};

@@ -2,14 +2,20 @@
 
 pub(crate) mod connect;
 mod failure;
+#[cfg(feature = "http")]
+pub(crate) mod http;
 mod keepalive;
 mod link;
+#[cfg(feature = "event-source")]
+mod retry;
 mod setup;
 mod socket;
 mod time;
 pub(crate) mod tls;
 pub(crate) mod transport;
 
+#[cfg(feature = "event-source")]
+pub(crate) use self::retry::{random_seed, refusal_header};
 pub(crate) use self::{
     link::{Link, metered},
     setup::{Connecting, Setup},

@@ -47,6 +47,14 @@ mod rustls {
             let stream = TlsConnector::from(config).connect(name, io).await?;
             Ok(Box::new(stream))
         }
+
+        /// The same for HTTP.
+        #[cfg(feature = "http")]
+        pub(crate) fn configure(
+            builder: reqwest::ClientBuilder,
+        ) -> io::Result<reqwest::ClientBuilder> {
+            Ok(builder.tls_backend_preconfigured(default_config()?))
+        }
     }
 
     /// With ring by name: without it rustls panics in a process that has not installed a
@@ -111,6 +119,15 @@ mod openssl {
                 .map_err(io::Error::other)?;
             Ok(Box::new(stream))
         }
+
+        /// The same for HTTP: what reqwest takes unless told otherwise.
+        #[cfg(feature = "http")]
+        #[allow(clippy::unnecessary_wraps, reason = "with rustls it can fail")]
+        pub(crate) fn configure(
+            builder: reqwest::ClientBuilder,
+        ) -> io::Result<reqwest::ClientBuilder> {
+            Ok(builder)
+        }
     }
 }
 
@@ -133,6 +150,14 @@ mod none {
 
         pub(crate) async fn secure(self, _host: &str, _io: Box<dyn Transport>) -> Secured {
             Err(io::ErrorKind::Unsupported.into())
+        }
+
+        #[cfg(feature = "http")]
+        #[allow(clippy::unnecessary_wraps, reason = "with rustls it can fail")]
+        pub(crate) fn configure(
+            builder: reqwest::ClientBuilder,
+        ) -> io::Result<reqwest::ClientBuilder> {
+            Ok(builder)
         }
     }
 }

@@ -1,0 +1,5 @@
+mod limits;
+mod peers;
+mod streams;
+mod whatwg;
+mod work;

@@ -1,0 +1,330 @@
+use std::{
+    error::Error as StdError,
+    fmt, mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use futures::stream::{FusedStream, Stream, TryStream, TryStreamExt};
+
+use super::{
+    MAX_EVENT, MAX_LINE, SseError, SseItem,
+    decoder::{Parser, Standing},
+};
+
+/// Reads an event stream from any stream of bytes, and goes on with the next one.
+///
+/// The bytes come as pieces of any type and size: the messages of a
+/// [`WsStream`](crate::WsStream), the body of an HTTP response, the channel of a test. Items are
+/// what [`SseDecoder`](crate::sse::SseDecoder) makes of them, read where the pieces lie. It does not connect again by itself;
+/// it keeps what that takes, as `EventSource.fromReadableStream` does in a browser: the last event
+/// id and the reconnection time, over any number of streams.
+///
+/// At the end of the stream an unfinished block is left out, and the reader gives `None` until
+/// [`continue_with`](SseReader::continue_with) gives it another stream.
+///
+/// # Errors
+///
+/// What is too long is an `Err` between items, as the decoder has it. An error of the stream
+/// beneath ([`Io`](crate::sse::SseErrorKind::Io)) ends it: the stream is not polled again, for what
+/// came after a gap could be taken for the rest of what came before.
+///
+/// # Cancel safety
+///
+/// A `next` that is dropped loses nothing.
+///
+/// ```
+/// use futures::{StreamExt, TryStreamExt, stream};
+/// use wsio::sse::{SseEvent, SseItem, SseReader};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), wsio::sse::SseError> {
+/// # let connect = |pieces: [&'static str; 2]| stream::iter(pieces.map(Ok::<_, std::io::Error>));
+/// let mut reader = SseReader::new(connect(["id: 7\nda", "ta: one\n\ndata: cut o"]));
+/// let event = SseEvent::new("one").with_id("7");
+/// assert_eq!(reader.try_next().await?, Some(SseItem::Event(event)));
+/// assert_eq!(reader.try_next().await?, None);
+///
+/// reader.continue_with(connect(["data: two\n", "\n"]));
+/// assert_eq!(reader.try_next().await?, Some(SseItem::Event(SseEvent::new("two"))));
+/// assert_eq!(reader.last_event_id(), "7");
+/// # Ok(())
+/// # }
+/// ```
+pub struct SseReader<S: TryStream> {
+    stream: S,
+    /// What is not read through, and where to go on in it.
+    piece: Option<(S::Ok, usize)>,
+    parser: Parser,
+    standing: Standing,
+    ended: bool,
+}
+
+impl<S: TryStream> SseReader<S> {
+    /// A line may have up to 8 MiB, an event up to 16 MiB.
+    pub fn new(stream: S) -> Self {
+        Self::with_limits(stream, MAX_LINE, MAX_EVENT)
+    }
+
+    /// A line may have up to `max_line` bytes without its end, and the data, name and id of an
+    /// event up to `max_event` bytes together.
+    pub fn with_limits(stream: S, max_line: usize, max_event: usize) -> Self {
+        Self {
+            stream,
+            piece: None,
+            parser: Parser::new(max_line, max_event),
+            standing: Standing::default(),
+            ended: false,
+        }
+    }
+
+    /// The last event id that was read, in an event or by itself; empty if there is none.
+    ///
+    /// It is that of the items given out, not of what has arrived: a server that goes on from here
+    /// repeats nothing, and leaves out nothing.
+    #[must_use]
+    pub fn last_event_id(&self) -> &str {
+        &self.standing.last_event_id
+    }
+
+    /// Sets the last event id, such as one that was kept from an earlier run of the program.
+    pub fn set_last_event_id(&mut self, id: impl Into<String>) {
+        self.standing.last_event_id = id.into();
+    }
+
+    /// The last reconnection time that was read, if any.
+    #[must_use]
+    pub fn reconnection_time(&self) -> Option<Duration> {
+        self.standing.reconnection_time
+    }
+
+    /// Goes on with another stream, from its first byte, and gives back the one before.
+    ///
+    /// The last event id and the reconnection time stay. What was not read of the stream before is
+    /// dropped; since the last event id is not ahead of what was read, it comes again from a server
+    /// that goes on from there.
+    pub fn continue_with(&mut self, stream: S) -> S {
+        self.piece = None;
+        self.parser.end();
+        self.ended = false;
+        mem::replace(&mut self.stream, stream)
+    }
+
+    /// The stream beneath, without what was read ahead of it.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+}
+
+impl<S> Stream for SseReader<S>
+where
+    S: TryStream + Unpin,
+    S::Ok: AsRef<[u8]> + Unpin,
+    S::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    type Item = Result<SseItem, SseError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        loop {
+            if let Some((piece, read)) = &mut this.piece {
+                let piece = piece.as_ref();
+                let mut rest = piece.get(*read..).unwrap_or_default();
+                let item = this.parser.parse(&mut rest);
+                *read = piece.len() - rest.len();
+                if rest.is_empty() {
+                    this.piece = None;
+                }
+                if item.is_some() {
+                    this.standing.note(item.as_ref());
+                    return Poll::Ready(item);
+                }
+            }
+            if this.ended {
+                return Poll::Ready(None);
+            }
+            match ready!(this.stream.try_poll_next_unpin(cx)) {
+                Some(Ok(piece)) => this.piece = Some((piece, 0)),
+                Some(Err(error)) => {
+                    let error = SseError::io(error, this.parser.position());
+                    this.parser.end();
+                    this.ended = true;
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => {
+                    this.parser.end();
+                    this.ended = true;
+                }
+            }
+        }
+    }
+}
+
+/// It is not over for good: see [`continue_with`](SseReader::continue_with).
+impl<S> FusedStream for SseReader<S>
+where
+    S: TryStream + Unpin,
+    S::Ok: AsRef<[u8]> + Unpin,
+    S::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    fn is_terminated(&self) -> bool {
+        self.ended
+    }
+}
+
+impl<S: TryStream> fmt::Debug for SseReader<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SseReader")
+            .field("position", &self.parser.position())
+            .field("last_event_id", &self.last_event_id())
+            .field("reconnection_time", &self.reconnection_time())
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use futures::{FutureExt, StreamExt, stream};
+
+    use super::*;
+    use crate::sse::{SseErrorKind, SseEvent};
+
+    type Piece = Result<&'static str, io::Error>;
+
+    fn reader(pieces: impl IntoIterator<Item = Piece>) -> SseReader<Pieces> {
+        SseReader::new(Pieces::new(pieces))
+    }
+
+    /// A stream that must not be polled after its end or an error.
+    struct Pieces {
+        left: Vec<Piece>,
+        ended: bool,
+    }
+
+    impl Pieces {
+        fn new(pieces: impl IntoIterator<Item = Piece>) -> Self {
+            let mut left: Vec<_> = pieces.into_iter().collect();
+            left.reverse();
+            Self { left, ended: false }
+        }
+    }
+
+    impl Stream for Pieces {
+        type Item = Piece;
+
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Piece>> {
+            assert!(!self.ended, "polled after its end");
+            let piece = self.left.pop();
+            self.ended = !matches!(piece, Some(Ok(_)));
+            Poll::Ready(piece)
+        }
+    }
+
+    fn next(reader: &mut SseReader<Pieces>) -> Option<Result<SseItem, SseError>> {
+        reader.next().now_or_never().expect("nothing to wait for")
+    }
+
+    fn event(reader: &mut SseReader<Pieces>) -> SseEvent {
+        match next(reader) {
+            Some(Ok(SseItem::Event(event))) => event,
+            other => panic!("not an event: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn s1_an_unfinished_block_is_left_out_at_the_end() {
+        let mut reader = reader([Ok("data: 1\n"), Ok(""), Ok("\ndata: 2\n")]);
+        assert_eq!(event(&mut reader), SseEvent::new("1"));
+        assert!(!reader.is_terminated());
+        for _ in 0..3 {
+            assert!(next(&mut reader).is_none());
+            assert!(reader.is_terminated());
+        }
+    }
+
+    #[test]
+    fn s1_what_is_kept_from_one_stream_to_the_next() {
+        let mut reader = reader([Ok(
+            "retry: 3000\nid: 42\ndata: first\n\nid: 43\ndata: cut o",
+        )]);
+        assert_eq!(reader.last_event_id(), "");
+        assert_eq!(reader.reconnection_time(), None);
+        assert!(matches!(next(&mut reader), Some(Ok(SseItem::Retry(_)))));
+        assert_eq!(event(&mut reader), SseEvent::new("first").with_id("42"));
+        assert!(next(&mut reader).is_none());
+
+        reader.continue_with(Pieces::new([Ok("\u{feff}data: sec"), Ok("ond\n\n")]));
+        assert!(!reader.is_terminated());
+        assert_eq!(reader.last_event_id(), "42");
+        assert_eq!(reader.reconnection_time(), Some(Duration::from_secs(3)));
+        assert_eq!(event(&mut reader), SseEvent::new("second"));
+        assert!(next(&mut reader).is_none());
+        assert_eq!(reader.last_event_id(), "42");
+        assert_eq!(reader.reconnection_time(), Some(Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn s1_what_was_not_read_is_neither_given_out_nor_counted() {
+        let mut reader = reader([
+            Ok("id: 1\ndata\n\nid: 2\ndata\n\nid: 3\n\n"),
+            Ok("id: 4\n\n"),
+        ]);
+        assert_eq!(event(&mut reader).id.as_deref(), Some("1"));
+        let before = reader.continue_with(Pieces::new([Ok("id: 2\ndata\n\n")]));
+        assert_eq!(before.left.len(), 1);
+        assert_eq!(reader.last_event_id(), "1");
+        assert_eq!(event(&mut reader).id.as_deref(), Some("2"));
+        assert!(next(&mut reader).is_none());
+        assert_eq!(reader.last_event_id(), "2");
+    }
+
+    #[test]
+    fn s1_an_error_of_the_stream_ends_it() {
+        let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+        let mut reader = reader([Ok("data: 1\n\nda"), Err(reset), Ok("ta: 2\n\n")]);
+        assert_eq!(event(&mut reader), SseEvent::new("1"));
+        let error = next(&mut reader).unwrap().unwrap_err();
+        assert_eq!(error.kind(), SseErrorKind::Io);
+        assert_eq!(error.position(), 11);
+        assert_eq!(
+            io::Error::from(error).kind(),
+            io::ErrorKind::ConnectionReset
+        );
+        for _ in 0..3 {
+            assert!(next(&mut reader).is_none());
+        }
+        reader.continue_with(Pieces::new([Ok("data: 2\n\n")]));
+        assert_eq!(event(&mut reader), SseEvent::new("2"));
+    }
+
+    #[test]
+    fn s2_it_goes_on_after_what_is_too_long() {
+        let pieces = stream::iter(["data: 123\n\n", "data: 1", "2345\ndata: 1\n\n:ok\n"]);
+        let mut reader = SseReader::with_limits(pieces.map(Ok::<_, io::Error>), 9, 9);
+        let items: Vec<_> = reader.by_ref().collect().now_or_never().unwrap();
+        let [
+            Ok(SseItem::Event(_)),
+            Err(error),
+            Ok(SseItem::Comment(comment)),
+        ] = &items[..]
+        else {
+            panic!("{items:?}");
+        };
+        assert_eq!(error.kind(), SseErrorKind::LineTooLong);
+        assert_eq!(error.position(), 11);
+        assert_eq!(comment, "ok");
+        assert!(reader.is_terminated());
+    }
+
+    #[test]
+    fn s1_the_last_event_id_can_be_set() {
+        let mut reader = reader([Ok("data: 1\n\n")]);
+        reader.set_last_event_id("7");
+        assert_eq!(event(&mut reader), SseEvent::new("1"));
+        assert_eq!(reader.last_event_id(), "7");
+    }
+}

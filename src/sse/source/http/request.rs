@@ -1,0 +1,182 @@
+//! What is asked for over HTTP.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use bytes::Bytes;
+use reqwest::{
+    Method, Url,
+    header::{ACCEPT, HeaderMap, HeaderName, HeaderValue},
+};
+
+use super::super::{HasUrl, SourceError, SourceErrorKind, prepare::sealed::Sealed, query};
+use crate::backend::http::{self, Request};
+
+/// An HTTP request, before it is made: a URL, a method, headers and a body.
+///
+/// What makes no sense in it is reported when it is made, as an error of kind
+/// [`Invalid`](SourceErrorKind::Invalid), which is final.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct HttpRequest {
+    url: String,
+    method: String,
+    headers: Vec<(String, String)>,
+    body: Option<Bytes>,
+}
+
+impl HttpRequest {
+    /// A GET request for `url`, an absolute `http:` or `https:` URL, that accepts a
+    /// `text/event-stream`.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            method: "GET".to_owned(),
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+
+    /// Changes the URL.
+    pub fn url(mut self, url: impl Into<String>) -> Self {
+        self.url = url.into();
+        self
+    }
+
+    /// Changes the method.
+    pub fn method(mut self, method: impl Into<String>) -> Self {
+        self.method = method.into();
+        self
+    }
+
+    /// Sets a header, in place of what it was before. A browser leaves some headers out that are
+    /// for itself to set, `Cookie` for example, and asks another origin's server for leave first
+    /// if there are any but the plainest (Fetch § 2.2.2, § 4.8).
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        let name = name.into();
+        self.headers
+            .retain(|(other, _)| !other.eq_ignore_ascii_case(&name));
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Sets the header `Authorization` to a name and a password (RFC 7617). Those in a URL, as in
+    /// `https://name:password@example.com/`, do the same, unless the header is there.
+    pub fn basic_auth(self, name: impl AsRef<str>, password: impl AsRef<str>) -> Self {
+        let value = basic(name.as_ref().as_bytes(), password.as_ref().as_bytes());
+        self.header("Authorization", value)
+    }
+
+    /// Sets the body.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    /// With the id to resume after in the header `Last-Event-ID`. An id that a header cannot
+    /// carry unchanged travels as the query parameter `lastEventId` instead.
+    pub(super) fn resuming_after(self, id: &str) -> Self {
+        if id.is_empty() {
+            return self;
+        }
+        // A header's value is trimmed on its way.
+        if id.trim_matches([' ', '\t']) == id && http::header_value(id).is_some() {
+            self.header("Last-Event-ID", id)
+        } else {
+            let url = query::set(&self.url, "lastEventId", id);
+            self.url(url)
+        }
+    }
+
+    /// # Errors
+    ///
+    /// Of kind [`Invalid`](SourceErrorKind::Invalid).
+    pub(super) fn parse(self) -> Result<Request, SourceError> {
+        let mut url: Url = self.url.parse().map_err(invalid)?;
+        if !matches!(url.scheme(), "http" | "https") {
+            // Not the whole URL: there may be a token in it.
+            let scheme = url.scheme();
+            return Err(invalid(format!("a URL with {scheme}: is not one of HTTP")));
+        }
+        let method: Method = self.method.parse().map_err(invalid)?;
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(super::EVENT_STREAM));
+        let credentials = credentials(&mut url).map(|value| ("authorization".to_owned(), value));
+        for (name, value) in credentials.into_iter().chain(self.headers) {
+            let name: HeaderName = name.parse().map_err(invalid)?;
+            let value = http::header_value(&value)
+                .ok_or_else(|| invalid(format!("the header {name} has an invalid value")))?;
+            headers.insert(name, value);
+        }
+        Ok(Request {
+            url,
+            method,
+            headers,
+            body: self.body,
+        })
+    }
+}
+
+fn basic(name: &[u8], password: &[u8]) -> String {
+    let credentials = BASE64_STANDARD.encode([name, b":", password].concat());
+    format!("Basic {credentials}")
+}
+
+/// Takes the name and the password out of a URL: no browser takes such a one, and natively they
+/// have to stay behind when a redirect leads to another origin.
+fn credentials(url: &mut Url) -> Option<String> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let name = query::decode(url.username());
+    let password = query::decode(url.password().unwrap_or_default());
+    // A URL of HTTP has a host, and so can have them, or none.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Some(basic(&name, &password))
+}
+
+fn invalid(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> SourceError {
+    SourceError::new(SourceErrorKind::Invalid, source)
+}
+
+impl Sealed for HttpRequest {}
+
+impl HasUrl for HttpRequest {
+    fn with_url(self, url: String) -> Self {
+        self.url(url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn authorization(request: HttpRequest) -> (String, String) {
+        let request = request.parse().unwrap();
+        let value = request.headers.get("authorization").unwrap();
+        let value = value.to_str().unwrap().to_owned();
+        (request.url.into(), value)
+    }
+
+    #[test]
+    fn r5_credentials_are_a_header_wherever_they_come_from() {
+        // The example of RFC 7617 § 2.
+        let aladdin = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==";
+        let request = HttpRequest::new("http://a.b/").basic_auth("Aladdin", "open sesame");
+        let expected = ("http://a.b/".to_owned(), aladdin.to_owned());
+        assert_eq!(authorization(request.clone()), expected);
+        let in_url = HttpRequest::new("http://Aladdin:open%20sesame@a.b/");
+        assert_eq!(authorization(in_url), expected);
+        let both = request.url("http://x:y@a.b/");
+        assert_eq!(authorization(both), expected);
+
+        for (url, value) in [
+            ("http://%C3%BC%3A@a.b/", "Basic w7w6Og=="),
+            ("http://:p@a.b/", "Basic OnA="),
+            ("http://100%:p@a.b/", "Basic MTAwJTpw"),
+        ] {
+            assert_eq!(authorization(HttpRequest::new(url)).1, value, "{url}");
+        }
+        let none = HttpRequest::new("http://@a.b/").parse().unwrap();
+        assert!(none.headers.get("authorization").is_none());
+    }
+}
