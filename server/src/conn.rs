@@ -31,22 +31,60 @@ impl Cork {
     }
 }
 
-/// A TCP connection that can be corked, and that can be given back what was read too far.
+/// Ends one connection where it is, as when the network fails: without a Close frame, or in the
+/// middle of a body.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cut(Arc<Cuts>);
+
+#[derive(Debug, Default)]
+struct Cuts {
+    at_flush: AtomicBool,
+    done: AtomicBool,
+}
+
+impl Cut {
+    /// Nothing works any more.
+    pub(crate) fn now(&self) {
+        self.0.done.store(true, Ordering::Release);
+    }
+
+    /// What is written up to the next flush goes out, and then nothing works any more.
+    pub(crate) fn at_flush(&self) {
+        self.0.at_flush.store(true, Ordering::Release);
+    }
+
+    fn flushed(&self) {
+        if self.0.at_flush.load(Ordering::Acquire) {
+            self.now();
+        }
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.0.done.load(Ordering::Acquire) {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Ok(())
+    }
+}
+
+/// A TCP connection that can be corked and cut, and that can be given back what was read too far.
 #[derive(Debug)]
 pub(crate) struct Conn {
     tcp: TcpStream,
     read_ahead: Bytes,
     cork: Cork,
     held: Vec<u8>,
+    cut: Cut,
 }
 
 impl Conn {
-    pub(crate) fn new(tcp: TcpStream, cork: Cork) -> Self {
+    pub(crate) fn new(tcp: TcpStream, cork: Cork, cut: Cut) -> Self {
         Self {
             tcp,
             read_ahead: Bytes::new(),
             cork,
             held: Vec::new(),
+            cut,
         }
     }
 
@@ -90,6 +128,7 @@ impl AsyncRead for Conn {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.cut.check()?;
         if self.read_ahead.is_empty() {
             return Pin::new(&mut self.tcp).poll_read(cx, buf);
         }
@@ -110,6 +149,7 @@ impl AsyncWrite for Conn {
             self.held.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
+        self.cut.check()?;
         ready!(self.poll_held(cx))?;
         Pin::new(&mut self.tcp).poll_write(cx, bytes)
     }
@@ -123,6 +163,7 @@ impl AsyncWrite for Conn {
             slices.iter().for_each(|it| self.held.extend_from_slice(it));
             return Poll::Ready(Ok(slices.iter().map(|it| it.len()).sum()));
         }
+        self.cut.check()?;
         ready!(self.poll_held(cx))?;
         Pin::new(&mut self.tcp).poll_write_vectored(cx, slices)
     }
@@ -136,7 +177,9 @@ impl AsyncWrite for Conn {
             return Poll::Ready(Ok(()));
         }
         ready!(self.poll_held(cx))?;
-        Pin::new(&mut self.tcp).poll_flush(cx)
+        ready!(Pin::new(&mut self.tcp).poll_flush(cx))?;
+        self.cut.flushed();
+        Poll::Ready(self.cut.check())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

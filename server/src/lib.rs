@@ -7,6 +7,7 @@
 //! - [`OriginPolicy`], which pages may talk to the server;
 //! - [`Server`], which serves an axum [`Router`](axum::Router) over HTTP/1.1, and ends every
 //!   connection, upgraded or not, when it is shut down or dropped;
+//! - [`events`], a log of events and what serves it, over WebSocket and over plain HTTP;
 //! - [`ROUTES`], each of which shows one behaviour that a client can be tested against.
 //!
 //! ```
@@ -18,6 +19,7 @@
 //! ```
 
 mod conn;
+pub mod events;
 mod frame;
 mod origin;
 mod routes;

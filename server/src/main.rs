@@ -79,13 +79,20 @@ async fn stopped() -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
+/// How wide the addresses of the routes are in `--help`; longer ones have a line of their own.
+const WIDTH: usize = 36;
+
 /// The table of routes for `--help`.
 fn routes() -> String {
     let mut table = String::from("Routes:\n");
     for route in ROUTES {
-        let address = format!("{}{}", route.path, route.query);
+        let mut address = format!("{}{}", route.path, route.query);
         // Writing to a string does not fail.
-        let _ = writeln!(table, "  {address:<36} {}", route.help);
+        if address.len() > WIDTH {
+            let _ = writeln!(table, "  {address}");
+            address.clear();
+        }
+        let _ = writeln!(table, "  {address:<WIDTH$} {}", route.help);
     }
     table
 }

@@ -6,10 +6,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{
-    HeaderMap, StatusCode, Uri,
-    header::{HOST, ORIGIN},
+    HeaderMap, HeaderName, StatusCode, Uri,
+    header::{HOST, ORIGIN, RETRY_AFTER},
     uri::Authority,
 };
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
 /// Which pages may talk to the server (RFC 6455 § 10.2).
 ///
@@ -70,6 +71,30 @@ impl OriginPolicy {
         }
     }
 }
+
+impl OriginPolicy {
+    /// Lets the pages that are allowed read answers over HTTP, which a browser lets no page do
+    /// that is from another origin, and be it another port (WHATWG Fetch § 3.3). Cookies are not
+    /// part of it.
+    pub(crate) fn cors(&self) -> CorsLayer {
+        let policy = self.clone();
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::predicate(move |_, request| {
+                policy.allows(&request.headers)
+            }))
+            .allow_methods(AllowMethods::mirror_request())
+            .allow_headers(AllowHeaders::mirror_request())
+            .expose_headers(EXPOSED)
+    }
+}
+
+/// The headers of answers that a page may read, besides those that it always may.
+const EXPOSED: [HeaderName; 4] = [
+    RETRY_AFTER,
+    HeaderName::from_static("the-answer-you-are-looking-for"),
+    HeaderName::from_static("x-accel-buffering"),
+    HeaderName::from_static("x-wsio-reason"),
+];
 
 /// The host of an origin; `None` for `null`, which a sandboxed page has, and for what is none.
 fn host_of_origin(origin: &str) -> Option<String> {

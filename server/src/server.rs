@@ -12,7 +12,7 @@ use tokio::{
 use tower_service::Service as _;
 
 use crate::{
-    conn::{Conn, Cork},
+    conn::{Conn, Cork, Cut},
     origin::{self, OriginPolicy},
     routes,
     tasks::Tasks,
@@ -79,6 +79,10 @@ impl ServerBuilder {
     /// Serves these routes too, with their fallback, wherever this crate has none of its own.
     /// Their handlers can extract a [`WsUpgrade`](crate::WsUpgrade), whose connection then ends
     /// with the server, and the client's address as `ConnectInfo<SocketAddr>`.
+    ///
+    /// The headers with which a page of another origin, be it another port, may read their answers
+    /// over HTTP (CORS) are theirs to set; the routes of this crate have them for every page that
+    /// [may talk to the server](Self::origins).
     pub fn routes(mut self, routes: Router) -> Self {
         self.routes = routes;
         self
@@ -100,6 +104,7 @@ impl ServerBuilder {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
         let router = routes::router()
+            .layer(self.origins.cors())
             .fallback_service(self.routes)
             .layer(middleware::from_fn_with_state(self.origins, origin::check));
         let tasks = Tasks::default();
@@ -186,12 +191,14 @@ async fn serve(tcp: TcpStream, peer: SocketAddr, router: Router, tasks: Tasks) {
     // Small messages are to leave at once; that it cannot be set is no reason to refuse.
     let _ = tcp.set_nodelay(true);
     let cork = Cork::default();
-    let conn = Conn::new(tcp, cork.clone());
+    let cut = Cut::default();
+    let conn = Conn::new(tcp, cork.clone(), cut.clone());
     let for_requests = tasks.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         let extensions = request.extensions_mut();
         extensions.insert(for_requests.clone());
         extensions.insert(cork.clone());
+        extensions.insert(cut.clone());
         extensions.insert(ConnectInfo(peer));
         answer(router.clone(), request)
     });

@@ -40,7 +40,7 @@ use crate::{
 /// async fn chat(upgrade: WsUpgrade) -> Response {
 ///     let known = upgrade.protocols().find(|it| matches!(*it, "chat.v2" | "chat.v1"));
 ///     let Some(protocol) = known.map(str::to_owned) else {
-///         return upgrade.on_upgrade(|meta, _stream| async move {
+///         return upgrade.on_upgrade(async |meta, _stream| {
 ///             let _ = meta.close_reason(1008, "no common subprotocol").await;
 ///         });
 ///     };
@@ -276,7 +276,7 @@ fn check(parts: &Parts) -> Result<HeaderValue, UpgradeRejection> {
 }
 
 /// The members of a header that is a list.
-fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+pub(crate) fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     headers
         .get_all(name)
         .into_iter()

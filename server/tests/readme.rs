@@ -10,8 +10,10 @@ fn readme_lists_every_route() {
         .unwrap();
     let (table, _) = table.split_once("\n\n").unwrap();
     let routes = ROUTES.iter().map(|route| {
-        let (path, query, help) = (route.path, route.query, route.help);
-        format!("| `{path}{query}` | {help} |")
+        // A bar ends a cell, in code, too.
+        let [address, help] =
+            [&*[route.path, route.query].concat(), route.help].map(|text| text.replace('|', "\\|"));
+        format!("| `{address}` | {help} |")
     });
     let routes: Vec<_> = routes.collect();
     assert_eq!(

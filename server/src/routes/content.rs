@@ -8,6 +8,7 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use futures::{StreamExt, stream};
+use http::HeaderMap;
 use serde::Deserialize;
 use tokio::{io::AsyncWriteExt, time::sleep};
 use wsio::WsMessage;
@@ -60,18 +61,24 @@ pub(super) fn slow() -> MethodRouter<Shared> {
 
 pub(super) fn headers() -> MethodRouter<Shared> {
     get(async |upgrade: WsUpgrade| {
-        let mut headers = BTreeMap::<_, String>::new();
-        for (name, value) in upgrade.headers() {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            let values = headers.entry(name.to_string()).or_default();
-            if !values.is_empty() {
-                values.push_str(", ");
-            }
-            values.push_str(&value);
-        }
+        let headers = joined(upgrade.headers());
         let json = serde_json::to_string(&headers).unwrap_or_default();
         fixed(upgrade, [json.into()])
     })
+}
+
+/// Each header once, with all its values.
+pub(super) fn joined(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let mut joined = BTreeMap::<_, String>::new();
+    for (name, value) in headers {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let values = joined.entry(name.to_string()).or_default();
+        if !values.is_empty() {
+            values.push_str(", ");
+        }
+        values.push_str(&value);
+    }
+    joined
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,21 +3,50 @@
 mod content;
 mod echo;
 mod ending;
+mod events;
 mod flow;
 mod handshake;
 mod malformed;
 mod peer;
+mod plain;
+mod raw;
+mod remembered;
+mod topics;
+mod visits;
 mod watch;
 
 use std::sync::Arc;
 
-use axum::{Router, routing::MethodRouter};
+use axum::{Router, extract::FromRef, routing::MethodRouter};
 use bytes::Bytes;
 
-use watch::Registry;
+use self::{topics::Topics, visits::Visits, watch::Registry};
 
 /// What the routes of one server share.
-type Shared = Arc<Registry>;
+#[derive(Debug, Clone, Default)]
+struct Shared {
+    watched: Arc<Registry>,
+    topics: Arc<Topics>,
+    visits: Arc<Visits>,
+}
+
+impl FromRef<Shared> for Arc<Registry> {
+    fn from_ref(shared: &Shared) -> Self {
+        Self::clone(&shared.watched)
+    }
+}
+
+impl FromRef<Shared> for Arc<Topics> {
+    fn from_ref(shared: &Shared) -> Self {
+        Self::clone(&shared.topics)
+    }
+}
+
+impl FromRef<Shared> for Arc<Visits> {
+    fn from_ref(shared: &Shared) -> Self {
+        Self::clone(&shared.visits)
+    }
+}
 
 /// One of the [`ROUTES`].
 #[derive(Debug, Clone, Copy)]
@@ -155,6 +184,66 @@ pub const ROUTES: &[Route] = &[
         "?id=",
         "waits for the end of the connection with that id, and tells of it as JSON; also over plain HTTP",
         watch::watched,
+    ),
+    route(
+        "/events",
+        "?topic=&replay=true&drop_after=N&status=N&retry_after=S&count=N&interval_ms=&keep=&heartbeat_ms=&retry_ms=&upstream=append",
+        "serves an event log over WebSocket and HTTP; count appends numbers up to N, drop_after drops the connection, status refuses (over WebSocket: Close 4000 + status)",
+        events::events,
+    ),
+    route(
+        "/events/publish",
+        "?topic=&event=&keep=&end=true",
+        "POST: appends the body as an event, answers with its id; end ends the log",
+        events::publish,
+    ),
+    route(
+        "/events/drop",
+        "?topic=",
+        "POST: drops the TCP connection of all who subscribe to the topic",
+        events::drop,
+    ),
+    route(
+        "/sse-raw",
+        "?body=|hex=&then=&id=&type=&status=&chunk=&interval_ms=&end=close|hold|drop",
+        "sends any bytes as an event stream over WebSocket and HTTP; then is the body for the second and later connects under the id",
+        raw::sse_raw,
+    ),
+    route(
+        "/flaky",
+        "?id=&times=N&fail_status=&retry_after=S&…",
+        "answers with 503 (over WebSocket: Close 4503) N times under the id, then as /events",
+        visits::flaky,
+    ),
+    route(
+        "/accept-close",
+        "?id=",
+        "accepts an event stream over WebSocket and HTTP, and ends it at once",
+        visits::accept_close,
+    ),
+    route(
+        "/accept-close/count",
+        "?id=",
+        "tells as JSON how often /accept-close, /flaky or /sse-raw was connected to under the id, and with which last event ids",
+        visits::count,
+    ),
+    route(
+        "/redirect",
+        "?status=N&to=ADDRESS",
+        "redirects, with 302 if nothing is said, and to itself if no address is given",
+        plain::redirect,
+    ),
+    route(
+        "/teapot",
+        "?ms=",
+        "answers with 418, The-Answer-You-Are-Looking-For: 42, and 12345, a byte each 1000 ms",
+        plain::teapot,
+    ),
+    route(
+        "/echo-headers",
+        "",
+        "tells method, uri, headers and body of the request as JSON; as an event if that is accepted, or over WebSocket",
+        plain::echo_headers,
     ),
 ];
 

@@ -1,8 +1,7 @@
 //! How a connection ended, as the server saw it.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -17,14 +16,11 @@ use serde::{Deserialize, Serialize};
 use tokio::{sync::watch, time::timeout};
 use wsio::{WsMeta, WsStream};
 
-use super::Shared;
+use super::{
+    Shared,
+    remembered::{self, Remembered},
+};
 use crate::{UpgradeRejection, WsUpgrade};
-
-/// How many ids are remembered; beyond that the oldest are forgotten.
-const REMEMBERED: usize = 1024;
-
-/// How long an id may be.
-const MAX_ID: usize = 128;
 
 /// How long `/watched` waits for the end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -65,7 +61,7 @@ enum Mode {
 }
 
 async fn start(
-    State(registry): State<Shared>,
+    State(registry): State<Arc<Registry>>,
     Query(query): Query<Watch>,
     upgrade: WsUpgrade,
 ) -> Response {
@@ -104,7 +100,7 @@ struct Watched {
 }
 
 async fn tell(
-    State(registry): State<Shared>,
+    State(registry): State<Arc<Registry>>,
     Query(query): Query<Watched>,
     headers: HeaderMap,
     upgrade: Result<WsUpgrade, UpgradeRejection>,
@@ -143,87 +139,47 @@ async fn tell(
 const NO_END: &str = "no connection with this id has ended";
 
 fn id_refused() -> Response {
-    let reason = format!("the id has to have 1 to {MAX_ID} bytes\n");
-    (StatusCode::BAD_REQUEST, reason).into_response()
+    (StatusCode::BAD_REQUEST, remembered::id_refused()).into_response()
 }
 
 type End = watch::Sender<Option<Ended>>;
 
 /// How the connections that were watched last ended.
 #[derive(Debug, Default)]
-pub(super) struct Registry(Mutex<Entries>);
-
-#[derive(Debug, Default)]
-struct Entries {
-    ends: HashMap<String, End>,
-    oldest_first: VecDeque<String>,
-}
+pub(super) struct Registry(Mutex<Remembered<End>>);
 
 impl Registry {
     /// The place for the end of a connection that begins; what was there is forgotten.
     fn begin(&self, id: &str) -> Option<End> {
-        let slot = self.lock().entry(id)?;
+        let slot = self.slot(id)?;
         slot.send_replace(None);
         Some(slot)
     }
 
     /// The end of a connection, which need not have begun yet.
     fn find(&self, id: &str) -> Option<watch::Receiver<Option<Ended>>> {
-        Some(self.lock().entry(id)?.subscribe())
+        Some(self.slot(id)?.subscribe())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Entries> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Entries {
-    fn entry(&mut self, id: &str) -> Option<End> {
-        if id.is_empty() || id.len() > MAX_ID {
-            return None;
-        }
-        if let Some(end) = self.ends.get(id) {
-            return Some(end.clone());
-        }
-        if self.oldest_first.len() >= REMEMBERED
-            && let Some(oldest) = self.oldest_first.pop_front()
-        {
-            self.ends.remove(&oldest);
-        }
-        let end = End::default();
-        self.ends.insert(id.to_owned(), end.clone());
-        self.oldest_first.push_back(id.to_owned());
-        Some(end)
+    fn slot(&self, id: &str) -> Option<End> {
+        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.entry(id).cloned()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::remembered::REMEMBERED, *};
 
     #[test]
-    fn the_registry_is_bounded_and_forgets_the_oldest() {
+    fn who_waits_for_one_that_was_forgotten_learns_that_nothing_will_come() {
         let registry = Registry::default();
         let first = registry.begin("first").unwrap();
         let waiting = registry.find("first").unwrap();
         for n in 0..REMEMBERED {
             registry.begin(&n.to_string()).unwrap();
         }
-        let entries = registry.lock();
-        assert_eq!(entries.ends.len(), REMEMBERED);
-        assert_eq!(entries.oldest_first.len(), REMEMBERED);
-        assert!(!entries.ends.contains_key("first"));
-        drop(entries);
-        // Who waits for one that was forgotten learns that nothing will come any more.
         drop(first);
         assert!(waiting.has_changed().is_err());
-    }
-
-    #[test]
-    fn an_id_has_to_be_short_and_not_empty() {
-        let registry = Registry::default();
-        assert!(registry.begin("").is_none());
-        assert!(registry.find(&"x".repeat(MAX_ID + 1)).is_none());
-        assert!(registry.find(&"x".repeat(MAX_ID)).is_some());
     }
 }

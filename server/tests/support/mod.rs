@@ -2,8 +2,11 @@
 // Every test file uses a part of it.
 #![allow(dead_code, unreachable_pub, clippy::expect_used)]
 
+pub mod feed;
+
 use std::{future::Future, net::SocketAddr, time::Duration};
 
+use axum::Router;
 use futures::{SinkExt, StreamExt};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,7 +16,10 @@ use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{self, Error, Message, client::IntoClientRequest, protocol::CloseFrame},
 };
-use wsio_server::{Running, Server};
+use wsio_server::{
+    Running, Server,
+    events::{EventLog, EventRoute},
+};
 
 /// Far more than anything here takes.
 pub const LONG: Duration = Duration::from_secs(30);
@@ -28,6 +34,13 @@ pub async fn server() -> Running {
 pub async fn patient() -> Running {
     let builder = Server::builder().grace(LONG * 2);
     builder.start("127.0.0.1:0").await.expect("a free port")
+}
+
+/// The same with a log of its own under `/log`.
+pub async fn serving(route: EventRoute, log: &EventLog) -> Running {
+    let routes = Router::new().route("/log", route.serve(log.clone()));
+    let server = Server::builder().routes(routes).grace(LONG * 2);
+    server.start("127.0.0.1:0").await.expect("a free port")
 }
 
 /// Fails instead of hanging.
@@ -46,7 +59,16 @@ pub async fn connect_with(
     route: &str,
     headers: &[(&'static str, &str)],
 ) -> Result<(Client, http::Response<Option<Vec<u8>>>), http::Response<Option<Vec<u8>>>> {
-    let url = format!("ws://{}{route}", server.addr);
+    connect_to(server.addr, route, headers).await
+}
+
+/// The same with any server.
+pub async fn connect_to(
+    addr: SocketAddr,
+    route: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<(Client, http::Response<Option<Vec<u8>>>), http::Response<Option<Vec<u8>>>> {
+    let url = format!("ws://{addr}{route}");
     let mut request = url.into_client_request().expect("a URL");
     for (name, value) in headers {
         let value = value.parse().expect("a value");

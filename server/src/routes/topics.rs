@@ -1,0 +1,221 @@
+//! The logs of `/events`.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use wsio::sse::SseEvent;
+
+use crate::{
+    events::{EventLog, EventRoute, Limits},
+    tasks::Tasks,
+};
+
+/// How many topics there are at most.
+const MAX_TOPICS: usize = 256;
+
+/// How long the name of a topic may be, in bytes.
+const MAX_NAME: usize = 128;
+
+/// What one topic keeps at most.
+const LIMITS: Limits = Limits {
+    events: 16_384,
+    bytes: 2 << 20,
+};
+
+/// Logs by name. When there are too many, the one goes that has not been asked for for the
+/// longest time among those that nobody subscribes to.
+#[derive(Debug, Default)]
+pub(super) struct Topics {
+    topics: Mutex<Asked>,
+    /// What all of them are served by, so that they share its limit on subscribers.
+    pub(super) route: EventRoute,
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    by_name: HashMap<String, (Topic, u64)>,
+    /// How often.
+    times: u64,
+}
+
+impl Topics {
+    /// The topic of this name; a new one keeps so many events. The one without a name is always
+    /// there.
+    pub(super) fn topic(&self, name: &str, keep: Option<usize>) -> Result<Topic, NoTopic> {
+        if name.len() > MAX_NAME {
+            return Err(NoTopic::LongName);
+        }
+        let mut asked = lock(&self.topics);
+        asked.times += 1;
+        let now = asked.times;
+        if let Some((topic, last)) = asked.by_name.get_mut(name) {
+            *last = now;
+            return Ok(topic.clone());
+        }
+        if asked.by_name.len() >= MAX_TOPICS {
+            asked.forget_one()?;
+        }
+        let topic = Topic::new(keep.unwrap_or(LIMITS.events));
+        let entry = (topic.clone(), now);
+        asked.by_name.insert(name.to_owned(), entry);
+        Ok(topic)
+    }
+}
+
+impl Asked {
+    fn forget_one(&mut self) -> Result<(), NoTopic> {
+        let idle = |(name, (topic, _)): &(&String, &(Topic, u64))| {
+            !name.is_empty() && topic.log.subscribers() == 0
+        };
+        let idle = self.by_name.iter().filter(idle);
+        let oldest = idle.min_by_key(|(_, (_, last))| *last);
+        let name = oldest.map(|(name, _)| name.clone());
+        self.by_name.remove(&name.ok_or(NoTopic::TooMany)?);
+        Ok(())
+    }
+}
+
+/// Why there is no topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoTopic {
+    LongName,
+    /// There are too many, and all are in use.
+    TooMany,
+}
+
+/// A log of its own.
+#[derive(Debug, Clone)]
+pub(super) struct Topic {
+    pub(super) log: EventLog,
+    numbers: Arc<Mutex<Numbers>>,
+    connected: Arc<Mutex<CancellationToken>>,
+}
+
+/// The events that count from 1.
+#[derive(Debug, Default)]
+struct Numbers {
+    last: u64,
+    counting: bool,
+}
+
+impl Topic {
+    fn new(keep: usize) -> Self {
+        Self {
+            log: EventLog::new(Limits {
+                events: keep.min(LIMITS.events),
+                ..LIMITS
+            }),
+            numbers: Arc::default(),
+            connected: Arc::default(),
+        }
+    }
+
+    /// Appends the numbers up to `n` that it does not have yet: all at once, or one after each
+    /// interval if nothing else is counting already.
+    pub(super) fn count(&self, n: u64, interval: Duration, tasks: &Tasks) {
+        let mut numbers = lock(&self.numbers);
+        if interval.is_zero() {
+            while numbers.last < n {
+                self.append_number(&mut numbers);
+            }
+        } else if numbers.last < n && !numbers.counting {
+            numbers.counting = true;
+            let (topic, closing) = (self.clone(), tasks.clone());
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = topic.count_on(n, interval) => {}
+                    () = closing.closing() => {}
+                }
+            });
+        }
+    }
+
+    async fn count_on(&self, n: u64, interval: Duration) {
+        loop {
+            tokio::time::sleep(interval).await;
+            let mut numbers = lock(&self.numbers);
+            if numbers.last < n {
+                self.append_number(&mut numbers);
+            }
+            if numbers.last >= n {
+                numbers.counting = false;
+                return;
+            }
+        }
+    }
+
+    fn append_number(&self, numbers: &mut Numbers) {
+        numbers.last += 1;
+        self.log.append(SseEvent::new(numbers.last.to_string()));
+    }
+
+    /// Resolves when those that are connected now are to be dropped.
+    pub(super) fn dropped(&self) -> WaitForCancellationFutureOwned {
+        lock(&self.connected).clone().cancelled_owned()
+    }
+
+    /// Drops all that are connected.
+    pub(super) fn drop_all(&self) {
+        std::mem::take(&mut *lock(&self.connected)).cancel();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_are_bounded_and_the_idle_one_is_forgotten() {
+        let topics = Topics::default();
+        let unnamed = topics
+            .topic("", None)
+            .unwrap()
+            .log
+            .append(SseEvent::new(""));
+        let busy = topics.topic("busy", None).unwrap();
+        let subscription = busy.log.subscribe(None);
+        let idle = topics
+            .topic("idle", None)
+            .unwrap()
+            .log
+            .append(SseEvent::new(""));
+        for n in 0..2 * MAX_TOPICS {
+            topics.topic(&n.to_string(), None).unwrap();
+        }
+        assert_eq!(lock(&topics.topics).by_name.len(), MAX_TOPICS);
+        let newest = |name| topics.topic(name, None).unwrap().log.newest();
+        assert_eq!(newest(""), unnamed);
+        assert_ne!(newest("idle"), idle);
+        drop(
+            topics
+                .topic("busy", None)
+                .unwrap()
+                .log
+                .append(SseEvent::new("")),
+        );
+        assert_eq!(busy.log.oldest(), Some(newest("busy")));
+        drop(subscription);
+    }
+
+    #[test]
+    fn topics_that_are_all_in_use_stay() {
+        let topics = Topics::default();
+        let topic = |n: usize| topics.topic(&n.to_string(), None);
+        let in_use: Vec<_> = (0..MAX_TOPICS)
+            .map(|n| topic(n).unwrap().log.subscribe(None))
+            .collect();
+        assert_eq!(topic(MAX_TOPICS).unwrap_err(), NoTopic::TooMany);
+        drop(in_use);
+        topic(MAX_TOPICS).unwrap();
+        let long = topics.topic(&"x".repeat(MAX_NAME + 1), None);
+        assert_eq!(long.unwrap_err(), NoTopic::LongName);
+    }
+}
