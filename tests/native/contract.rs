@@ -1,12 +1,12 @@
 //! Every promise of the contract has a test on each target, and the test's name begins with the
 //! promise's number.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::sources::visit;
 
 /// The sections, and how many promises each has: C1 to C6, and so on.
-const SECTIONS: [(char, u32); 3] = [('c', 6), ('e', 8), ('b', 6)];
+const SECTIONS: [(char, u32); 5] = [('c', 6), ('e', 8), ('b', 6), ('s', 4), ('r', 7)];
 
 #[test]
 fn every_promise_has_a_test_on_each_target() {
@@ -18,6 +18,29 @@ fn every_promise_has_a_test_on_each_target() {
         let without: Vec<_> = numbers().filter(|it| !kept.contains(it)).collect();
         assert!(without.is_empty(), "{target} has no test of {without:?}");
     }
+}
+
+/// What a network has a part in is tested over both transports on each target, but for what only
+/// one of them has: R4 is WebSocket's, R5 is HTTP's.
+#[test]
+fn event_sources_are_tested_over_both_transports() {
+    let mut over_both = BTreeSet::new();
+    visit("tests/suite", &mut |_, text| {
+        over_both.extend(in_over_both(text).filter_map(number));
+    });
+    assert_eq!(over_both, ["r1", "r2", "r3", "r6", "r7"].map(owned).into());
+    for (file, expected) in [("source_ws", "r4"), ("source_http", "r5")] {
+        let kept: BTreeSet<_> = promises(&read(&format!("tests/suite/{file}.rs"))).collect();
+        assert!(kept.contains(expected), "{file} has no test of {expected}");
+    }
+}
+
+/// The log of R7 is the server's, and so are most of its tests.
+#[test]
+fn the_event_log_is_tested_where_it_is() {
+    let mut kept = BTreeSet::new();
+    visit("server/tests", &mut |_, text| kept.extend(promises(text)));
+    assert!(kept.contains("r7"), "{kept:?}");
 }
 
 #[test]
@@ -50,11 +73,20 @@ fn only_what_runs_counts_as_a_test() {
         #[test]
         fn x7() {}
 
+        macro_rules! over_both {
+            x8_of_a_definition
+        }
+
+        over_both! {
+            x9_over_both
+            // x11_commented_out
+        }
+
         #[test]
         fn x10_ten() {}
     ";
     let found: BTreeSet<_> = promises(text).collect();
-    assert_eq!(found, ["x1", "x2", "x10"].map(str::to_owned).into());
+    assert_eq!(found, ["x1", "x2", "x9", "x10"].map(owned).into());
 }
 
 fn numbers() -> impl Iterator<Item = String> {
@@ -65,6 +97,26 @@ fn numbers() -> impl Iterator<Item = String> {
 
 /// What the names of the tests in a source file begin with.
 fn promises(text: &str) -> impl Iterator<Item = String> {
+    in_functions(text)
+        .chain(in_over_both(text))
+        .filter_map(number)
+}
+
+fn number(name: &str) -> Option<String> {
+    let (number, _) = name.split_once('_')?;
+    Some(owned(number))
+}
+
+fn owned(text: &str) -> String {
+    text.to_owned()
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// The names of the functions that are tests.
+fn in_functions(text: &str) -> impl Iterator<Item = &str> {
     // The attributes of the item that follows, and whether the last one goes on.
     let mut attributes: Vec<&str> = Vec::new();
     let mut goes_on = false;
@@ -85,7 +137,22 @@ fn promises(text: &str) -> impl Iterator<Item = String> {
             return None;
         }
         let line = line.strip_prefix("async ").unwrap_or(line);
-        let (number, _) = line.strip_prefix("fn ")?.split_once('_')?;
-        Some(number.to_owned())
+        line.strip_prefix("fn ")
+    })
+}
+
+/// The names in `over_both!`, each of which is a test over WebSocket and one over HTTP.
+fn in_over_both(text: &str) -> impl Iterator<Item = &str> {
+    let mut lines = text.lines().map(str::trim);
+    let mut is_inside = false;
+    std::iter::from_fn(move || {
+        loop {
+            match lines.next()? {
+                "over_both! {" => is_inside = true,
+                "}" => is_inside = false,
+                line if is_inside && !line.starts_with("//") => return Some(line),
+                _ => {}
+            }
+        }
     })
 }

@@ -28,6 +28,11 @@ pub async fn pause(time: Duration) {
     gloo_timers::future::sleep(time).await;
 }
 
+/// What plain HTTP answers.
+pub async fn get(url: &str) -> reqwest::Response {
+    reqwest::get(url).await.expect("an answer")
+}
+
 pub fn seed() -> u32 {
     (js_sys::Math::random() * f64::from(u32::MAX)) as u32
 }

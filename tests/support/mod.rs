@@ -16,9 +16,14 @@ mod target;
 use std::time::Duration;
 
 use futures::StreamExt;
-use wsio::{Builder, Error, WsMessage, WsMeta, WsStream};
+use wsio::{
+    Builder, Error, WsMessage, WsMeta, WsStream,
+    sse::{Connector, EventSource, SourceErrorKind, SourceEvent},
+};
 
-pub use target::{Server, pause, test};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use target::choose_cryptography;
+pub use target::{Server, get, pause, seed, test};
 
 /// Far more than any test needs, far less than a hanging one would take.
 pub const LONG: Duration = Duration::from_secs(60);
@@ -71,6 +76,27 @@ pub async fn drain(stream: &mut WsStream) -> (Vec<WsMessage>, Option<Error>) {
         }
     }
     (messages, error)
+}
+
+/// Reads the events that are numbered from 1 to `last`, each of them once and in order; how often
+/// the connection was lost in between.
+pub async fn count_to<C: Connector>(source: &mut EventSource<C>, last: u32) -> u64 {
+    let mut expected = 1;
+    let mut losses = 0;
+    while expected <= last {
+        match source.next().await.expect("not the end") {
+            Ok(SourceEvent::Event(event)) => {
+                assert_eq!(event.data, expected.to_string());
+                expected += 1;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                assert_eq!(error.kind(), SourceErrorKind::Network, "{error:?}");
+                losses += 1;
+            }
+        }
+    }
+    losses
 }
 
 /// The byte at an offset of the server's stream of bytes.

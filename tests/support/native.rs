@@ -22,6 +22,19 @@ pub async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
+/// What plain HTTP answers.
+pub async fn get(url: &str) -> reqwest::Response {
+    choose_cryptography();
+    reqwest::get(url).await.expect("an answer")
+}
+
+/// For whoever uses reqwest by itself: with rustls among its features, which is by now a matter
+/// of what else is built, it panics in a process that has not chosen a cryptography provider.
+pub fn choose_cryptography() {
+    // That it was chosen before is all right.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 pub fn seed() -> u32 {
     std::process::id()
 }

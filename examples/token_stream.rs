@@ -1,0 +1,253 @@
+//! Token streaming as language-model servers do it: an answer is a stream with an event per token.
+//!
+//! ```text
+//! cargo run --example token_stream
+//! ```
+//!
+//! The question is the body of a POST and the answer to it an event stream; or the question is an
+//! event that the client sends over a WebSocket, and the answer comes back over the same. A token
+//! is an event with JSON data, and `[DONE]` ends the answer; one that ends without it has been cut
+//! short. What fails when the first token has long been sent cannot be told by an HTTP status any
+//! more: it is an event called `error`.
+#![cfg_attr(all(target_family = "wasm", target_os = "unknown"), no_main)]
+#![cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use axum::{Json, Router, extract::State, response::Response, routing::get};
+use futures::{SinkExt, Stream, StreamExt, TryFutureExt, try_join};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use wsio::sse::{EventSource, Reconnect, SourceError, SourceEvent, SseEvent};
+use wsio_server::{
+    Server,
+    events::{EventLog, EventRequest, EventRoute},
+};
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let summary = run(Options::default()).await?;
+    for answer in &summary.answers {
+        println!(
+            "{} tokens, the first after {:.0?}, the last after {:.0?}",
+            answer.tokens, answer.first, answer.last
+        );
+    }
+    Ok(())
+}
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+pub(crate) struct Options {
+    /// How long the model thinks about a token.
+    pub(crate) pace: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            pace: Duration::from_millis(80),
+        }
+    }
+}
+
+pub(crate) struct Summary {
+    /// To both questions over HTTP, then to both over one WebSocket.
+    pub(crate) answers: Vec<Answer>,
+}
+
+pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
+    let model = Model {
+        route: EventRoute::new().replay(true),
+        pace: options.pace,
+    };
+    let routes = Router::new().route("/answers", get(over_websocket).post(over_http));
+    let server = Server::builder()
+        .routes(routes.with_state(model))
+        .start("127.0.0.1:0")
+        .await?;
+    let (question, story) = ("What is a WebSocket?", "Tell me a story.");
+    let mut answers = Vec::new();
+    for prompt in [question, story] {
+        answers.push(ask_over_http(server.addr, prompt).await?);
+    }
+    answers.extend(ask_over_websocket(server.addr, &[question, story]).await?);
+    server.shutdown().await;
+
+    for both in answers.chunks(2) {
+        let complete = both[0].text == recall(question) && both[0].trouble.is_none();
+        let broken = both[1].tokens == MOST_TOKENS && both[1].trouble.is_some();
+        if !complete || !broken {
+            return Err(format!("these are not the answers: {both:?}").into());
+        }
+    }
+    Ok(Summary { answers })
+}
+
+/// The server: it answers both ways under the same address.
+#[derive(Clone)]
+struct Model {
+    route: EventRoute,
+    pace: Duration,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Question {
+    prompt: String,
+}
+
+async fn over_http(
+    State(model): State<Model>,
+    request: EventRequest,
+    Json(question): Json<Question>,
+) -> Response {
+    let log = EventLog::default();
+    let response = model.route.answer(&log, request);
+    tokio::spawn(async move {
+        model.answer(&log, &question.prompt).await;
+        log.end();
+    });
+    response
+}
+
+/// Answers as many questions as the client likes, one after the other.
+async fn over_websocket(State(model): State<Model>, request: EventRequest) -> Response {
+    let log = EventLog::default();
+    let (route, answers) = (model.route.clone(), log.clone());
+    let route = route.on_event(move |event| {
+        let (model, answers) = (model.clone(), answers.clone());
+        async move {
+            match serde_json::from_str::<Question>(&event.data) {
+                Ok(question) => model.answer(&answers, &question.prompt).await,
+                Err(error) => trouble(&answers, &format!("not a question: {error}")),
+            }
+        }
+    });
+    route.answer(&log, request)
+}
+
+/// How many tokens the model can think of at a time.
+const MOST_TOKENS: usize = 12;
+
+impl Model {
+    async fn answer(&self, log: &EventLog, prompt: &str) {
+        for (n, token) in recall(prompt).split_inclusive(' ').enumerate() {
+            tokio::time::sleep(self.pace).await;
+            if log.subscribers() == 0 {
+                // The client is gone: nobody pays for the rest.
+                return;
+            }
+            if n == MOST_TOKENS {
+                return trouble(log, &format!("no answer has more than {n} tokens"));
+            }
+            log.append(SseEvent::new(json!({ "text": token }).to_string()));
+        }
+        log.append(SseEvent::new("[DONE]"));
+    }
+}
+
+fn trouble(log: &EventLog, message: &str) {
+    let data = json!({ "message": message }).to_string();
+    log.append(SseEvent::new(data).with_event("error"));
+}
+
+fn recall(prompt: &str) -> &'static str {
+    match prompt {
+        "What is a WebSocket?" => "A connection over which both ends talk when they like.",
+        "Tell me a story." => {
+            "Once upon a time there was a proxy that kept everything to itself until the end."
+        }
+        _ => "I do not know.",
+    }
+}
+
+/// What the client has received.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) text: String,
+    pub(crate) tokens: usize,
+    /// After what time the first token came.
+    pub(crate) first: Duration,
+    pub(crate) last: Duration,
+    /// Why the answer is not complete.
+    pub(crate) trouble: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Token {
+    text: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Trouble {
+    message: String,
+}
+
+async fn ask_over_http(server: SocketAddr, prompt: &str) -> Result<Answer, Failure> {
+    println!("POST: {prompt}");
+    let mut events = EventSource::http(format!("http://{server}/answers"))
+        .method("POST")
+        .header("Content-Type", "application/json")
+        .body(json!({ "prompt": prompt }).to_string())
+        // Asked again, the model would begin again.
+        .reconnect(Reconnect::never())
+        .build();
+    print_answer(&mut events).await
+}
+
+async fn ask_over_websocket(server: SocketAddr, prompts: &[&str]) -> Result<Vec<Answer>, Failure> {
+    let source = EventSource::ws(format!("ws://{server}/answers"))
+        .reconnect(Reconnect::never())
+        .build();
+    let (mut questions, mut events) = source.split();
+    let mut answers = Vec::new();
+    for prompt in prompts {
+        println!("WebSocket: {prompt}");
+        let question = SseEvent::new(json!({ "prompt": prompt }).to_string());
+        // It is the stream that connects, so it is polled while the question is being sent.
+        let asking = questions.send(question).err_into();
+        let ((), answer) = try_join!(asking, print_answer(&mut events))?;
+        answers.push(answer);
+    }
+    questions.close().await?;
+    Ok(answers)
+}
+
+/// Prints the tokens as they come.
+async fn print_answer<S>(events: &mut S) -> Result<Answer, Failure>
+where
+    S: Stream<Item = Result<SourceEvent, SourceError>> + Unpin,
+{
+    let asked = Instant::now();
+    let mut answer = Answer::default();
+    while let Some(item) = events.next().await {
+        let SourceEvent::Event(event) = item? else {
+            continue;
+        };
+        if event.event == "error" {
+            let trouble: Trouble = serde_json::from_str(&event.data)?;
+            println!("… {}", trouble.message);
+            answer.trouble = Some(trouble.message);
+            return Ok(answer);
+        }
+        if event.data == "[DONE]" {
+            println!();
+            return Ok(answer);
+        }
+        let token: Token = serde_json::from_str(&event.data)?;
+        print!("{}", token.text);
+        io::stdout().flush()?;
+        answer.last = asked.elapsed();
+        if answer.tokens == 0 {
+            answer.first = answer.last;
+        }
+        answer.tokens += 1;
+        answer.text.push_str(&token.text);
+    }
+    Err("the answer was cut short".into())
+}
