@@ -2,9 +2,13 @@
 //! exchange with the native client in the terminal.
 
 mod chromium;
+mod events;
 mod site;
 mod terminal;
+#[cfg(test)]
+mod tests;
 mod verdict;
+mod wire;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -68,8 +72,9 @@ async fn demo(args: &Args) -> Result<bool> {
     }
     let (reports, mut reported) = mpsc::channel(1);
     let address = args.address();
+    let (routes, wire) = site::routes(&args.page, reports);
     let running = Server::builder()
-        .routes(site::routes(&args.page, reports))
+        .routes(routes)
         .start(address)
         .await
         .with_context(|| format!("cannot listen on {address}"))?;
@@ -89,13 +94,17 @@ async fn demo(args: &Args) -> Result<bool> {
         tokio::signal::ctrl_c().await.context("Ctrl-C")?;
         native.is_success()
     };
-    running.shutdown().await;
+    // An answer that never ends would be waited for.
+    tokio::join!(running.shutdown(), async { wire.cut(None) });
     Ok(passed)
 }
 
 async fn run_natively(site: SocketAddr) -> Outcome {
     println!("the native client:");
-    let plan = Plan::new(format!("ws://{site}"));
+    let plan = Plan {
+        client: "terminal".to_owned(),
+        ..Plan::new(format!("ws://{site}"))
+    };
     let outcome = wsio_demo_exchange::run(&plan, &mut Terminal::new()).await;
     if let Some(failure) = &outcome.failure {
         println!("the exchange failed: {failure}");

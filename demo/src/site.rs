@@ -1,6 +1,6 @@
-//! What the demo adds to the server's routes: the page, and where the page reports to.
+//! What the demo adds to the server's routes: the page, where the page reports to, and events.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use axum::{
     Json, Router,
@@ -11,8 +11,14 @@ use tokio::sync::mpsc;
 use tower_http::{services::ServeDir, set_header::SetResponseHeader};
 use wsio_demo_exchange::Outcome;
 
-/// The files in `page` at `/`, and `/demo/report`, whose reports go to `reports`.
-pub(crate) fn routes(page: &Path, reports: mpsc::Sender<Outcome>) -> Router {
+use crate::{events, wire::Wire};
+
+/// How often an event is appended to the log.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// The files in `page` at `/`, `/demo/report`, whose reports go to `reports`, and the routes of
+/// the event log, with the wire that they are behind.
+pub(crate) fn routes(page: &Path, reports: mpsc::Sender<Outcome>) -> (Router, Wire) {
     // A browser that kept yesterday's program would run it against today's bindings.
     let files = SetResponseHeader::overriding(
         ServeDir::new(page),
@@ -23,9 +29,12 @@ pub(crate) fn routes(page: &Path, reports: mpsc::Sender<Outcome>) -> Router {
         let reports = reports.clone();
         async move { accept(&reports, outcome) }
     };
-    Router::new()
+    let (log, wire) = events::routes(EVERY);
+    let routes = Router::new()
         .route("/demo/report", post(report))
-        .fallback_service(files)
+        .merge(log)
+        .fallback_service(files);
+    (routes, wire)
 }
 
 /// Takes a report if one is waited for; pages opened by hand may report as well.

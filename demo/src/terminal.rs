@@ -5,6 +5,12 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use wsio_demo_exchange::{Report, Step, StepOutcome};
 
+/// How far bytes have come.
+const PROGRESS: &str = "  {prefix:<8} {bar:40} {bytes:>10} of {total_bytes}  {bytes_per_sec}";
+
+/// How far anything else has come.
+const STATUS: &str = "  {prefix:<8} {msg}";
+
 /// Writes a line for what happens, and has a progress bar while bytes stream.
 #[derive(Debug)]
 pub(crate) struct Terminal {
@@ -17,6 +23,14 @@ impl Terminal {
         Self {
             began: Instant::now(),
             bar: None,
+        }
+    }
+
+    /// A line above the bar, if there is one.
+    fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| println!("{line}")),
+            None => println!("{line}"),
         }
     }
 }
@@ -33,17 +47,23 @@ impl Report for Terminal {
     fn started(&mut self, _step: Step) {}
 
     fn sent(&mut self, step: Step, text: &str) {
-        println!("  {:<8} → {text}", step.name());
+        self.say(&format!("  {:<8} → {text}", step.name()));
     }
 
     fn received(&mut self, step: Step, text: &str) {
-        println!("  {:<8} ← {text}", step.name());
+        self.say(&format!("  {:<8} ← {text}", step.name()));
     }
 
     fn progress(&mut self, step: Step, bytes: u64, total: u64) {
         self.bar
-            .get_or_insert_with(|| bar(step, total))
+            .get_or_insert_with(|| styled(ProgressBar::new(total), step, PROGRESS))
             .set_position(bytes);
+    }
+
+    fn status(&mut self, step: Step, text: &str) {
+        self.bar
+            .get_or_insert_with(|| styled(ProgressBar::no_length(), step, STATUS))
+            .set_message(text.to_owned());
     }
 
     fn finished(&mut self, outcome: &StepOutcome) {
@@ -63,9 +83,8 @@ pub(crate) fn line(outcome: &StepOutcome) -> String {
     format!("{mark} {name:<8} {time:>10}  {summary}")
 }
 
-fn bar(step: Step, total: u64) -> ProgressBar {
-    let bar = ProgressBar::new(total).with_prefix(step.name());
-    let template = "  {prefix:<8} {bar:40} {bytes:>10} of {total_bytes}  {bytes_per_sec}";
+fn styled(bar: ProgressBar, step: Step, template: &str) -> ProgressBar {
+    let bar = bar.with_prefix(step.name());
     match ProgressStyle::with_template(template) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,

@@ -2,12 +2,17 @@
 
 use std::fmt;
 
-use wsio_demo_exchange::{Outcome, Step, StepOutcome, TRANSFER};
+use wsio_demo_exchange::{
+    EventFigures, Outcome, Step, StepOutcome, TRANSFER,
+    events::{DROPS, EVENTS, PER_CONNECTION, Transport},
+};
 
 /// The comparison, as a table.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     rows: Vec<Row>,
+    /// What the page's panel of events showed.
+    panel: String,
     /// What is wrong beyond a single step.
     failures: Vec<String>,
 }
@@ -39,7 +44,15 @@ pub(crate) fn compare(native: &Outcome, page: &Outcome) -> Verdict {
             failures.push(format!("{whose} did not do every step"));
         }
     }
-    Verdict { rows, failures }
+    // At least one drop each, and events before it and after it.
+    if !are_events_due(&page.panel, 2 * PER_CONNECTION, 1) {
+        failures.push(format!("the panel: not what was due, {:?}", page.panel));
+    }
+    Verdict {
+        rows,
+        panel: events(&page.panel),
+        failures,
+    }
 }
 
 impl Verdict {
@@ -72,8 +85,22 @@ fn is_due(step: Step, outcome: &StepOutcome) -> bool {
         Step::Lines | Step::Json => figures.sent > 0 && figures.received == figures.sent,
         Step::Up => figures.sent == TRANSFER && figures.digest.is_some(),
         Step::Down => figures.received == TRANSFER,
+        Step::Events => are_events_due(&figures.events, EVENTS, DROPS),
         Step::Close => figures.close_code == Some(1000),
     }
+}
+
+/// Enough of them over each transport, across enough drops, each event once.
+fn are_events_due(events: &[EventFigures], least: u64, drops: u64) -> bool {
+    let transports = events.iter().map(|it| it.transport);
+    transports.eq(Transport::ALL)
+        && events.iter().all(|it| {
+            it.received >= least
+                && it.drops >= drops
+                && it.reconnects >= it.drops
+                && it.gaps == 0
+                && it.repeats == 0
+        })
 }
 
 fn cell(outcome: Option<&StepOutcome>) -> String {
@@ -86,6 +113,7 @@ fn cell(outcome: Option<&StepOutcome>) -> String {
     let figures = &outcome.figures;
     match (outcome.step, outcome.throughput(), figures.close_code) {
         (Step::Connect, ..) => outcome.time(),
+        (Step::Events, ..) => events(&figures.events),
         (_, Some(speed), _) => {
             let bytes = figures.sent + figures.received;
             format!("{} MiB, {speed:.0} MB/s", bytes >> 20)
@@ -93,6 +121,12 @@ fn cell(outcome: Option<&StepOutcome>) -> String {
         (_, _, Some(code)) => format!("code {code}, clean"),
         _ => format!("{} B there, {} B back", figures.sent, figures.received),
     }
+}
+
+fn events(events: &[EventFigures]) -> String {
+    let received: u64 = events.iter().map(|it| it.received).sum();
+    let drops: u64 = events.iter().map(|it| it.drops).sum();
+    format!("{received} events, {drops} drops")
 }
 
 impl fmt::Display for Verdict {
@@ -106,6 +140,7 @@ impl fmt::Display for Verdict {
                 writeln!(f, "    {trouble}")?;
             }
         }
+        writeln!(f, "  {:<8} {:<26} {:<26}", "panel", "", self.panel)?;
         for failure in &self.failures {
             writeln!(f, "✗ {failure}")?;
         }
@@ -134,6 +169,7 @@ mod tests {
                     figures.digest = Some("abc".to_owned());
                 }
                 Step::Down => figures.received = TRANSFER,
+                Step::Events => figures.events = Transport::ALL.map(events_of).into(),
                 Step::Close => figures.close_code = Some(1000),
             }
             StepOutcome {
@@ -146,7 +182,26 @@ mod tests {
         Outcome {
             steps: Step::ALL.map(outcome).into(),
             failure: None,
+            panel: Transport::ALL.map(events_of).into(),
         }
+    }
+
+    fn events_of(transport: Transport) -> EventFigures {
+        EventFigures {
+            transport,
+            received: EVENTS + 7,
+            drops: DROPS,
+            reconnects: DROPS,
+            gaps: 0,
+            repeats: 0,
+        }
+    }
+
+    #[test]
+    fn how_many_events_came_may_differ() {
+        let mut more = good();
+        more.steps[5].figures.events[0].received += 1;
+        assert!(compare(&good(), &more).passed());
     }
 
     #[test]
@@ -155,16 +210,42 @@ mod tests {
     }
 
     #[test]
+    fn the_panel_has_to_be_seen_to_reconnect() {
+        let spoil: [fn(&mut Vec<EventFigures>); 6] = [
+            Vec::clear,
+            |panel| panel.truncate(1),
+            |panel| panel[0].received = 2 * PER_CONNECTION - 1,
+            |panel| (panel[1].drops, panel[1].reconnects) = (0, 0),
+            |panel| (panel[1].drops, panel[1].reconnects) = (1, 0),
+            |panel| panel[1].gaps = 1,
+        ];
+        for (index, spoil) in spoil.into_iter().enumerate() {
+            let mut spoilt = good();
+            spoil(&mut spoilt.panel);
+            assert!(!compare(&good(), &spoilt).passed(), "{index}");
+            // The terminal has none.
+            assert!(compare(&spoilt, &good()).passed(), "{index}");
+        }
+    }
+
+    #[test]
     fn anything_else_does_not() {
-        let spoil: [fn(&mut Outcome); 8] = [
+        let spoil: [fn(&mut Outcome); 15] = [
             |outcome| outcome.failure = Some("lost".to_owned()),
             |outcome| outcome.steps[2].ok = false,
             |outcome| outcome.steps[1].figures.received = 39,
             |outcome| outcome.steps[3].figures.digest = Some("abd".to_owned()),
             |outcome| outcome.steps[3].figures.sent -= 1,
             |outcome| outcome.steps[4].figures.received += 1,
-            |outcome| outcome.steps[5].figures.close_code = Some(1006),
-            |outcome| outcome.steps.truncate(5),
+            |outcome| outcome.steps[5].figures.events.truncate(1),
+            |outcome| outcome.steps[5].figures.events.swap(0, 1),
+            |outcome| outcome.steps[5].figures.events[0].received = EVENTS - 1,
+            |outcome| outcome.steps[5].figures.events[1].drops = DROPS - 1,
+            |outcome| outcome.steps[5].figures.events[1].reconnects = DROPS - 1,
+            |outcome| outcome.steps[5].figures.events[0].gaps = 1,
+            |outcome| outcome.steps[5].figures.events[1].repeats = 1,
+            |outcome| outcome.steps[6].figures.close_code = Some(1006),
+            |outcome| outcome.steps.truncate(6),
         ];
         for (index, spoil) in spoil.into_iter().enumerate() {
             let mut spoilt = good();

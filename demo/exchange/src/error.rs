@@ -1,13 +1,13 @@
 //! Why a step failed.
 
-use std::{fmt, io};
+use std::{error, fmt, io};
 
 use tokio_util::codec::LinesCodecError;
 use wsio::codec::CodecError;
 
 /// What went wrong, in words for whoever watches.
 #[derive(Debug)]
-pub(crate) struct Failure(String);
+pub struct Failure(String);
 
 impl Failure {
     pub(crate) fn new(what: impl Into<String>) -> Self {
@@ -25,6 +25,8 @@ impl fmt::Display for Failure {
         f.write_str(&self.0)
     }
 }
+
+impl error::Error for Failure {}
 
 impl From<wsio::Error> for Failure {
     fn from(error: wsio::Error) -> Self {

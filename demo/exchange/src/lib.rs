@@ -1,10 +1,12 @@
 //! The exchange that the demo of wsio runs, the same code natively and in a browser.
 //!
 //! One connection carries lines and then JSON values, two more carry a stream of bytes up and
-//! down, and the first one is closed cleanly at the end. Whoever runs it watches through
-//! [`Report`], and gets an [`Outcome`] that says what was seen.
+//! down, others, which the server drops time and again, the events of a log, and the first one is
+//! closed cleanly at the end. Whoever runs it watches through [`Report`], and gets an [`Outcome`]
+//! that says what was seen.
 
 mod error;
+pub mod events;
 mod outcome;
 mod pattern;
 mod report;
@@ -15,9 +17,10 @@ use std::time::Duration;
 
 use futures::TryFutureExt;
 
-use self::{error::Failure, talk::Talk};
+use self::talk::Talk;
 pub use self::{
-    outcome::{Figures, Outcome, Step, StepOutcome},
+    error::Failure,
+    outcome::{EventFigures, Figures, Outcome, Step, StepOutcome},
     pattern::Pattern,
     report::Report,
 };
@@ -35,6 +38,8 @@ pub struct Plan {
     pub server: String,
     /// How many bytes to send up, and how many to ask for.
     pub bytes: u64,
+    /// The name under which the server is to drop the event connections, of letters and digits.
+    pub client: String,
 }
 
 impl Plan {
@@ -43,6 +48,7 @@ impl Plan {
         Self {
             server: server.into(),
             bytes: TRANSFER,
+            client: "exchange".to_owned(),
         }
     }
 
@@ -95,6 +101,12 @@ impl<R: Report> Course<'_, R> {
             .map_ok(|figures| ((), figures))
             .await;
         self.conclude(Step::Down, began, received)?;
+
+        began = self.begin(Step::Events);
+        let followed = events::follow(plan, self.report)
+            .map_ok(|figures| ((), figures))
+            .await;
+        self.conclude(Step::Events, began, followed)?;
 
         began = self.begin(Step::Close);
         let closed = talk.close().map_ok(|figures| ((), figures)).await;

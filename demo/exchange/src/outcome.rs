@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::events::Transport;
+
 /// A step of the exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -18,18 +20,21 @@ pub enum Step {
     Up,
     /// A stream of bytes from the server.
     Down,
+    /// The events of a log, over connections that the server drops.
+    Events,
     /// The closing handshake.
     Close,
 }
 
 impl Step {
     /// All steps in the order in which they are run.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Connect,
         Self::Lines,
         Self::Json,
         Self::Up,
         Self::Down,
+        Self::Events,
         Self::Close,
     ];
 
@@ -42,6 +47,7 @@ impl Step {
             Self::Json => "json",
             Self::Up => "up",
             Self::Down => "down",
+            Self::Events => "events",
             Self::Close => "close",
         }
     }
@@ -61,6 +67,9 @@ pub struct Figures {
     pub digest: Option<String>,
     /// The close code, where the step closes.
     pub close_code: Option<u16>,
+    /// What came of the event log over each transport, where the step follows it.
+    #[serde(default)]
+    pub events: Vec<EventFigures>,
     /// The time the bytes took, where that is not the whole time of the step.
     #[serde(skip)]
     pub(crate) time: Option<Duration>,
@@ -74,7 +83,8 @@ impl Figures {
         }
     }
 
-    /// Whether the same was seen in both.
+    /// Whether the same was seen in both. Of events it is not the same: how many come until the
+    /// last drop is a matter of time.
     #[must_use]
     pub fn agrees_with(&self, other: &Self) -> bool {
         self.sent == other.sent
@@ -82,6 +92,23 @@ impl Figures {
             && self.digest == other.digest
             && self.close_code == other.close_code
     }
+}
+
+/// What came of an event log over one transport.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EventFigures {
+    /// Which transport.
+    pub transport: Transport,
+    /// How many events came.
+    pub received: u64,
+    /// How often the server dropped the connection.
+    pub drops: u64,
+    /// How often it was made again.
+    pub reconnects: u64,
+    /// How many events are missing.
+    pub gaps: u64,
+    /// How many came more than once.
+    pub repeats: u64,
 }
 
 /// How a step went.
@@ -127,6 +154,9 @@ pub struct Outcome {
     pub steps: Vec<StepOutcome>,
     /// Why it stopped early, if it did.
     pub failure: Option<String>,
+    /// What the page's panel of events showed over each transport; empty where there is none.
+    #[serde(default)]
+    pub panel: Vec<EventFigures>,
 }
 
 impl Outcome {

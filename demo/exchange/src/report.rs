@@ -16,14 +16,18 @@ pub trait Report {
     /// A step begins.
     fn started(&mut self, step: Step);
 
-    /// A line or a JSON value was sent.
+    /// A line or a JSON value was sent, or a request.
     fn sent(&mut self, step: Step, text: &str);
 
-    /// A line or a JSON value was received.
+    /// A line or a JSON value was received, or something was learned of a connection.
     fn received(&mut self, step: Step, text: &str);
 
     /// So many bytes of so many have been transferred. Called for every message, thus often.
     fn progress(&mut self, step: Step, bytes: u64, total: u64);
+
+    /// How far a step has come that is not measured in bytes, in place of what was said before.
+    /// Called often.
+    fn status(&mut self, step: Step, text: &str);
 
     /// A step is over.
     fn finished(&mut self, outcome: &StepOutcome);

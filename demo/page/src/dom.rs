@@ -2,7 +2,7 @@
 
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{Document, Element, Event, EventTarget, Window};
+use web_sys::{Document, Element, Event, EventTarget, Performance, Window};
 
 pub(crate) fn window() -> Result<Window, JsValue> {
     web_sys::window().ok_or_else(|| "there is no window".into())
@@ -12,6 +12,12 @@ pub(crate) fn document() -> Result<Document, JsValue> {
     window()?
         .document()
         .ok_or_else(|| "there is no document".into())
+}
+
+/// The clock that never goes back.
+pub(crate) fn clock() -> Result<Performance, JsValue> {
+    let clock = window()?.performance();
+    clock.ok_or_else(|| "there is no clock".into())
 }
 
 /// The element with an id.

@@ -1,10 +1,11 @@
-//! The page of the demo: the exchange in a browser, and a line to talk over.
+//! The page of the demo: the exchange in a browser, a line to talk over, and a log of events.
 //!
 //! On any other target this crate is empty.
 #![cfg(all(target_family = "wasm", target_os = "unknown"))]
 
 mod check;
 mod dom;
+mod events;
 mod line;
 mod log;
 mod plot;
@@ -19,7 +20,10 @@ use wsio_demo_exchange::{Outcome, Plan};
 
 use self::{log::Log, view::View};
 
-/// Begins: connects the line, and runs the exchange.
+/// How many entries the log keeps.
+const ENTRIES: u32 = 500;
+
+/// Begins: connects the line, follows the events, and runs the exchange.
 ///
 /// # Errors
 ///
@@ -28,11 +32,16 @@ use self::{log::Log, view::View};
 pub fn start() -> Result<(), JsValue> {
     let location = dom::window()?.location();
     let server = server(&location)?;
-    let log = Log::new()?;
+    let log = Log::new("log", ENTRIES)?.cleared_by("clear")?;
     line::start(&server, &log)?;
+    let client = client();
+    events::start(&server, &format!("{client}panel"))?;
 
     let exchange = Exchange {
-        plan: Plan::new(server),
+        plan: Plan {
+            client: format!("{client}exchange"),
+            ..Plan::new(server)
+        },
         view: View::new(log)?,
         button: dom::element("run")?,
         check: check::is_asked(&location.search()?),
@@ -40,6 +49,14 @@ pub fn start() -> Result<(), JsValue> {
     let clicks = dom::clicks(&exchange.button)?;
     spawn_local(exchange.run(clicks));
     Ok(())
+}
+
+/// A name that no other page has, so that none has its connections dropped by another.
+fn client() -> String {
+    format!(
+        "page{:08x}",
+        (js_sys::Math::random() * 2f64.powi(32)) as u32
+    )
 }
 
 /// Where this page came from, as the address of a WebSocket server.
@@ -61,11 +78,12 @@ struct Exchange {
 impl Exchange {
     /// Runs at once, and again at every click.
     async fn run(mut self, mut clicks: UnboundedReceiver<()>) {
-        let outcome = self.run_once().await;
-        if self.check
-            && let Err(error) = check::report(&outcome).await
-        {
-            self.view.trouble(&format!("no report: {error:?}"));
+        let mut outcome = self.run_once().await;
+        if self.check {
+            check::try_panel(&mut outcome).await;
+            if let Err(error) = check::report(&outcome).await {
+                self.view.trouble(&format!("no report: {error:?}"));
+            }
         }
         while clicks.next().await.is_some() {
             self.run_once().await;

@@ -1,12 +1,11 @@
-//! The log of what was sent and received.
+//! A log of what was sent and received.
+
+use std::{cell::Cell, rc::Rc};
 
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{Element, Performance};
 
 use crate::dom;
-
-/// How many entries are kept; older ones make room.
-const ENTRIES: u32 = 500;
 
 /// What an entry tells of.
 #[derive(Debug, Clone, Copy)]
@@ -29,23 +28,46 @@ impl Way {
     }
 }
 
-/// The list of entries on the page. Clones write to the same list.
+/// A list of entries on the page. Clones write to the same list.
 #[derive(Debug, Clone)]
 pub(crate) struct Log {
     list: Element,
     clock: Performance,
+    /// How many entries are kept; older ones make room.
+    kept: u32,
+    /// Whether the end is in view, as far as the reader has scrolled. It stays so when the list
+    /// changes its size.
+    is_at_end: Rc<Cell<bool>>,
 }
 
 impl Log {
-    pub(crate) fn new() -> Result<Self, JsValue> {
-        let list: Element = dom::element("log")?;
-        let clock = dom::window()?.performance().ok_or("there is no clock")?;
-        let cleared = list.clone();
-        let clear = Closure::<dyn Fn()>::new(move || cleared.set_text_content(None));
-        dom::element::<web_sys::EventTarget>("clear")?
+    /// Of what is written to the element `id`.
+    pub(crate) fn new(id: &str, kept: u32) -> Result<Self, JsValue> {
+        let list: Element = dom::element(id)?;
+        let is_at_end = Rc::new(Cell::new(true));
+        let (scrolled, seen) = (list.clone(), Rc::clone(&is_at_end));
+        let scroll = Closure::<dyn Fn()>::new(move || {
+            let below = scrolled.scroll_height() - scrolled.scroll_top() - scrolled.client_height();
+            seen.set(below < 40);
+        });
+        list.add_event_listener_with_callback("scroll", scroll.as_ref().unchecked_ref())?;
+        scroll.forget();
+        Ok(Self {
+            list,
+            clock: dom::clock()?,
+            kept,
+            is_at_end,
+        })
+    }
+
+    /// Lets the button `id` empty it.
+    pub(crate) fn cleared_by(self, id: &str) -> Result<Self, JsValue> {
+        let list = self.list.clone();
+        let clear = Closure::<dyn Fn()>::new(move || list.set_text_content(None));
+        dom::element::<web_sys::EventTarget>(id)?
             .add_event_listener_with_callback("click", clear.as_ref().unchecked_ref())?;
         clear.forget();
-        Ok(Self { list, clock })
+        Ok(self)
     }
 
     /// Adds an entry. `from` says in a word which part of the page it is about.
@@ -64,15 +86,14 @@ impl Log {
         append(&entry, "span", "way", mark)?;
         append(&entry, "span", "text", text)?;
 
-        // Whoever has scrolled up to read is left there.
-        let below = self.list.scroll_height() - self.list.scroll_top() - self.list.client_height();
         self.list.append_child(&entry)?;
-        if self.list.child_element_count() > ENTRIES
+        if self.list.child_element_count() > self.kept
             && let Some(oldest) = self.list.first_element_child()
         {
             oldest.remove();
         }
-        if below < 40 {
+        // Whoever has scrolled up to read is left there.
+        if self.is_at_end.get() {
             self.list.set_scroll_top(self.list.scroll_height());
         }
         Ok(())

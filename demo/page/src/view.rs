@@ -14,7 +14,7 @@ use crate::{
     plot::{self, Plot},
 };
 
-/// The least time between two changes of a progress bar: one frame of a usual screen.
+/// The least time between two changes of a step's progress: one frame of a usual screen.
 const FRAME: Duration = Duration::from_millis(16);
 
 /// The list of steps, with progress bars, the plot and the log.
@@ -25,7 +25,7 @@ pub(crate) struct View {
     plot: Plot,
     steps: Vec<Row>,
     result: Element,
-    /// When a progress bar was last changed.
+    /// When a step's progress was last shown.
     drawn: Duration,
 }
 
@@ -59,7 +59,7 @@ impl Row {
 impl View {
     pub(crate) fn new(log: Log) -> Result<Self, JsValue> {
         Ok(Self {
-            clock: dom::window()?.performance().ok_or("there is no clock")?,
+            clock: dom::clock()?,
             log,
             plot: Plot::new()?,
             steps: Step::ALL
@@ -97,6 +97,15 @@ impl View {
     /// Writes to the log that something beside the exchange went wrong.
     pub(crate) fn trouble(&self, text: &str) {
         self.log.write(log::Way::Trouble, "page", text);
+    }
+
+    /// Whether it is time to draw again.
+    fn is_due(&mut self, now: Duration) -> bool {
+        let is_due = now.saturating_sub(self.drawn) >= FRAME;
+        if is_due {
+            self.drawn = now;
+        }
+        is_due
     }
 
     fn row(&self, step: Step) -> Option<&Row> {
@@ -144,16 +153,23 @@ impl Report for View {
             Step::Down => self.plot.add(plot::Way::Down, bytes, total, now),
             _ => {}
         }
-        if bytes < total && now.saturating_sub(self.drawn) < FRAME {
+        if !self.is_due(now) && bytes < total {
             return;
         }
-        self.drawn = now;
         if let Some(row) = self.row(step) {
             let note = format!("{} of {} MiB", bytes >> 20, total >> 20);
             row.note.set_text_content(Some(&note));
             if let Some(bar) = &row.bar {
                 bar.set_value(bytes as f64 / total.max(1) as f64);
             }
+        }
+    }
+
+    fn status(&mut self, step: Step, text: &str) {
+        if self.is_due(self.now())
+            && let Some(row) = self.row(step)
+        {
+            row.note.set_text_content(Some(text));
         }
     }
 
