@@ -10,98 +10,108 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 use super::contenders::{
-    Bytes, Contender, bytes_of_tcp, bytes_of_ws_stream_tungstenite, bytes_of_wsio, messages,
+    Bytes, Contender, Messages, bytes_of_tcp, bytes_of_ws_stream_tungstenite, bytes_of_wsio,
+    messages,
 };
 
+/// A case: how it is run over a stream of bytes, and over messages.
+pub(crate) trait Case {
+    async fn over_bytes(&self, ends: (impl Bytes, impl Bytes)) -> Result<Duration>;
+
+    async fn over_messages(&self, ends: (Messages, Messages)) -> Result<Duration>;
+}
+
 /// `count` writes of `size` bytes, until the other end has them all.
-pub(crate) async fn bulk(contender: &Contender, count: usize, size: usize) -> Result<Duration> {
-    match contender {
-        Contender::Wsio => write_and_read(bytes_of_wsio().await?, count, size).await,
-        Contender::WsStreamTungstenite => {
-            write_and_read(bytes_of_ws_stream_tungstenite().await?, count, size).await
-        }
-        Contender::Tcp => write_and_read(bytes_of_tcp().await?, count, size).await,
-        Contender::Tungstenite => send_messages(count, size).await,
-    }
+pub(crate) struct Bulk {
+    pub(crate) count: usize,
+    pub(crate) size: usize,
 }
 
 /// `count` length-delimited frames of `size` bytes through `Framed`.
-pub(crate) async fn framed(contender: &Contender, count: usize, size: usize) -> Result<Duration> {
-    match contender {
-        Contender::Wsio => send_frames(bytes_of_wsio().await?, count, size).await,
-        Contender::WsStreamTungstenite => {
-            send_frames(bytes_of_ws_stream_tungstenite().await?, count, size).await
-        }
-        Contender::Tcp => send_frames(bytes_of_tcp().await?, count, size).await,
-        Contender::Tungstenite => send_messages(count, size).await,
-    }
+pub(crate) struct Frames {
+    pub(crate) count: usize,
+    pub(crate) size: usize,
 }
 
 /// `count` times `size` bytes there and back.
-pub(crate) async fn round_trips(
-    contender: &Contender,
-    count: usize,
-    size: usize,
-) -> Result<Duration> {
+pub(crate) struct RoundTrips {
+    pub(crate) count: usize,
+    pub(crate) size: usize,
+}
+
+pub(crate) async fn run(contender: &Contender, case: &impl Case) -> Result<Duration> {
     match contender {
-        Contender::Wsio => echo_bytes(bytes_of_wsio().await?, count, size).await,
+        Contender::Wsio => case.over_bytes(bytes_of_wsio().await?).await,
         Contender::WsStreamTungstenite => {
-            echo_bytes(bytes_of_ws_stream_tungstenite().await?, count, size).await
+            case.over_bytes(bytes_of_ws_stream_tungstenite().await?)
+                .await
         }
-        Contender::Tcp => echo_bytes(bytes_of_tcp().await?, count, size).await,
-        Contender::Tungstenite => echo_messages(count, size).await,
+        Contender::Tcp => case.over_bytes(bytes_of_tcp().await?).await,
+        Contender::Tungstenite => case.over_messages(messages().await?).await,
     }
 }
 
-async fn write_and_read(
-    (mut client, mut server): (impl Bytes, impl Bytes),
-    count: usize,
-    size: usize,
-) -> Result<Duration> {
-    let begin = Instant::now();
-    let reading = tokio::spawn(async move {
-        let mut buffer = vec![0; 128 << 10];
-        let mut left = count * size;
-        while left > 0 {
-            let read = server.read(&mut buffer).await?;
-            ensure!(read > 0, "the end came {left} bytes early");
-            left -= read;
+impl Case for Bulk {
+    async fn over_bytes(
+        &self,
+        (mut client, mut server): (impl Bytes, impl Bytes),
+    ) -> Result<Duration> {
+        let total = self.count * self.size;
+        let begin = Instant::now();
+        let reading = tokio::spawn(async move {
+            let mut buffer = vec![0; 128 << 10];
+            let mut left = total;
+            while left > 0 {
+                let read = server.read(&mut buffer).await?;
+                ensure!(read > 0, "the end came {left} bytes early");
+                left -= read;
+            }
+            Ok(begin.elapsed())
+        });
+        let chunk = vec![7; self.size];
+        for _ in 0..self.count {
+            client.write_all(&chunk).await?;
         }
-        Ok(begin.elapsed())
-    });
-    let chunk = vec![7; size];
-    for _ in 0..count {
-        client.write_all(&chunk).await?;
+        client.flush().await?;
+        reading.await?
     }
-    client.flush().await?;
-    reading.await?
+
+    async fn over_messages(&self, ends: (Messages, Messages)) -> Result<Duration> {
+        send_messages(ends, self.count, self.size).await
+    }
 }
 
-async fn send_frames(
-    (client, server): (impl Bytes, impl Bytes),
-    count: usize,
-    size: usize,
-) -> Result<Duration> {
-    let codec = LengthDelimitedCodec::new();
-    let mut client = Framed::new(client, codec.clone());
-    let mut server = Framed::new(server, codec);
-    let begin = Instant::now();
-    let reading = tokio::spawn(async move {
+impl Case for Frames {
+    async fn over_bytes(&self, (client, server): (impl Bytes, impl Bytes)) -> Result<Duration> {
+        let (count, size) = (self.count, self.size);
+        let codec = LengthDelimitedCodec::new();
+        let mut client = Framed::new(client, codec.clone());
+        let mut server = Framed::new(server, codec);
+        let begin = Instant::now();
+        let reading = tokio::spawn(async move {
+            for _ in 0..count {
+                let frame = server.next().await.context("the end came early")??;
+                ensure!(frame.len() == size, "a frame of another size");
+            }
+            Ok(begin.elapsed())
+        });
+        let frame = Payload::from(vec![7; size]);
         for _ in 0..count {
-            let frame = server.next().await.context("the end came early")??;
-            ensure!(frame.len() == size, "a frame of another size");
+            client.send(frame.clone()).await?;
         }
-        Ok(begin.elapsed())
-    });
-    let frame = Payload::from(vec![7; size]);
-    for _ in 0..count {
-        client.send(frame.clone()).await?;
+        reading.await?
     }
-    reading.await?
+
+    async fn over_messages(&self, ends: (Messages, Messages)) -> Result<Duration> {
+        send_messages(ends, self.count, self.size).await
+    }
 }
 
-async fn send_messages(count: usize, size: usize) -> Result<Duration> {
-    let (mut client, mut server) = messages().await?;
+async fn send_messages(
+    (mut client, mut server): (Messages, Messages),
+    count: usize,
+    size: usize,
+) -> Result<Duration> {
     let begin = Instant::now();
     let reading = tokio::spawn(async move {
         for _ in 0..count {
@@ -118,48 +128,53 @@ async fn send_messages(count: usize, size: usize) -> Result<Duration> {
     reading.await?
 }
 
-async fn echo_bytes(
-    (mut client, mut server): (impl Bytes, impl Bytes),
-    count: usize,
-    size: usize,
-) -> Result<Duration> {
-    let answering = tokio::spawn(async move {
-        let mut buffer = vec![0; size];
+impl Case for RoundTrips {
+    async fn over_bytes(
+        &self,
+        (mut client, mut server): (impl Bytes, impl Bytes),
+    ) -> Result<Duration> {
+        let (count, size) = (self.count, self.size);
+        let answering = tokio::spawn(async move {
+            let mut buffer = vec![0; size];
+            for _ in 0..count {
+                server.read_exact(&mut buffer).await?;
+                server.write_all(&buffer).await?;
+                server.flush().await?;
+            }
+            anyhow::Ok(())
+        });
+        let begin = Instant::now();
+        let mut buffer = vec![7; size];
         for _ in 0..count {
-            server.read_exact(&mut buffer).await?;
-            server.write_all(&buffer).await?;
-            server.flush().await?;
+            client.write_all(&buffer).await?;
+            client.flush().await?;
+            client.read_exact(&mut buffer).await?;
         }
-        anyhow::Ok(())
-    });
-    let begin = Instant::now();
-    let mut buffer = vec![7; size];
-    for _ in 0..count {
-        client.write_all(&buffer).await?;
-        client.flush().await?;
-        client.read_exact(&mut buffer).await?;
+        let time = begin.elapsed();
+        answering.await??;
+        Ok(time)
     }
-    let time = begin.elapsed();
-    answering.await??;
-    Ok(time)
-}
 
-async fn echo_messages(count: usize, size: usize) -> Result<Duration> {
-    let (mut client, mut server) = messages().await?;
-    let answering = tokio::spawn(async move {
+    async fn over_messages(
+        &self,
+        (mut client, mut server): (Messages, Messages),
+    ) -> Result<Duration> {
+        let count = self.count;
+        let answering = tokio::spawn(async move {
+            for _ in 0..count {
+                let message = server.next().await.context("the end came early")??;
+                server.send(message).await?;
+            }
+            anyhow::Ok(())
+        });
+        let begin = Instant::now();
+        let payload = Payload::from(vec![7; self.size]);
         for _ in 0..count {
-            let message = server.next().await.context("the end came early")??;
-            server.send(message).await?;
+            client.send(Message::Binary(payload.clone())).await?;
+            client.next().await.context("the end came early")??;
         }
-        anyhow::Ok(())
-    });
-    let begin = Instant::now();
-    let payload = Payload::from(vec![7; size]);
-    for _ in 0..count {
-        client.send(Message::Binary(payload.clone())).await?;
-        client.next().await.context("the end came early")??;
+        let time = begin.elapsed();
+        answering.await??;
+        Ok(time)
     }
-    let time = begin.elapsed();
-    answering.await??;
-    Ok(time)
 }

@@ -11,7 +11,9 @@ use tokio_util::compat::{FuturesAsyncReadCompatExt as _, TokioAsyncReadCompatExt
 use ws_stream_tungstenite::WsStream as PeerStream;
 use wsio::native::{Acceptor, Role as WsioRole};
 
-/// Everybody who is measured.
+use crate::Named;
+
+/// Everybody who is measured, and first who the others are compared with.
 pub(crate) const CONTENDERS: &[Contender] = &[
     Contender::Wsio,
     Contender::Tungstenite,
@@ -32,13 +34,16 @@ pub(crate) enum Contender {
     Tcp,
 }
 
+/// A bare tokio-tungstenite.
+pub(crate) type Messages = WebSocketStream<TcpStream>;
+
 /// Both directions of a stream of bytes.
 pub(crate) trait Bytes: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Bytes for T {}
 
-impl Contender {
-    pub(crate) fn name(self) -> &'static str {
+impl Named for Contender {
+    fn name(self) -> &'static str {
         match self {
             Self::Wsio => "wsio",
             Self::Tungstenite => "tokio-tungstenite, messages",
@@ -59,7 +64,7 @@ async fn tcp() -> Result<(TcpStream, TcpStream)> {
 }
 
 /// Both ends of a bare tokio-tungstenite. The opening handshake is not what is measured.
-pub(crate) async fn messages() -> Result<(WebSocketStream<TcpStream>, WebSocketStream<TcpStream>)> {
+pub(crate) async fn messages() -> Result<(Messages, Messages)> {
     let (client, server) = tcp().await?;
     Ok((
         WebSocketStream::from_raw_socket(client, Role::Client, None).await,
