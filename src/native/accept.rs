@@ -175,7 +175,8 @@ impl Acceptor {
         let link = within(self.handshake_timeout, handshake)
             .await?
             .map_err(refused)?;
-        Ok(self.open(metered(link), negotiated))
+        let link = metered(link, Role::Server, self.options.max_message_size);
+        Ok(self.open(link, negotiated))
     }
 
     /// Adopts a transport on which somebody else has done the opening handshake: an HTTP server
@@ -199,7 +200,8 @@ impl Acceptor {
         };
         let config = Some(config(&self.options));
         let link = WebSocketStream::from_raw_socket(Metered::new(io), role, config).await;
-        Ok(self.open(metered(link), negotiated))
+        let link = metered(link, role, self.options.max_message_size);
+        Ok(self.open(link, negotiated))
     }
 
     fn open(&self, link: Box<dyn Link>, negotiated: Negotiated) -> (WsMeta, WsStream) {

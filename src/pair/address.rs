@@ -12,13 +12,13 @@ use crate::{Error, ErrorKind, backend::Target};
 ///
 /// [`ErrorKind::InvalidUrl`], [`ErrorKind::InvalidProtocol`].
 pub(super) fn check(url: String, protocols: Vec<String>) -> Result<Target, Error> {
-    if !has_scheme(&url, "ws") && !has_scheme(&url, "wss") {
+    let Some(after_scheme) = after_scheme(&url) else {
         return Err(invalid(format!("{url:?} is not a ws: or wss: URL")));
-    }
+    };
     if url.contains('#') {
         return Err(invalid(format!("{url:?} has a fragment")));
     }
-    if has_forbidden_host(&url) {
+    if has_forbidden_host(after_scheme) {
         return Err(invalid(format!("{url:?} has no valid host")));
     }
     for (index, protocol) in protocols.iter().enumerate() {
@@ -36,15 +36,16 @@ pub(super) fn check(url: String, protocols: Vec<String>) -> Result<Target, Error
     Ok(Target { url, protocols })
 }
 
-fn has_scheme(url: &str, scheme: &str) -> bool {
-    url.split_once("://")
-        .is_some_and(|(found, _)| found.eq_ignore_ascii_case(scheme))
+fn after_scheme(url: &str) -> Option<&str> {
+    ["ws://", "wss://"].into_iter().find_map(|scheme| {
+        let (found, rest) = url.split_at_checked(scheme.len())?;
+        found.eq_ignore_ascii_case(scheme).then_some(rest)
+    })
 }
 
 /// Whether the host has what WHATWG URL forbids in one. Chromium escapes some of it instead, and
 /// then looks for a host of that name.
-fn has_forbidden_host(url: &str) -> bool {
-    let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+fn has_forbidden_host(after_scheme: &str) -> bool {
     let end = after_scheme
         .find(['/', '\\', '?'])
         .unwrap_or(after_scheme.len());

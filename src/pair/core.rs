@@ -124,7 +124,13 @@ impl Core {
             if let Some(event) = ended {
                 return event;
             }
-            progress.await;
+            // What wakes while it is polled has to be polled again, but not before the executor had
+            // its turn: when a task has used up its budget, tokio says no until then.
+            if progress.as_mut().enable() {
+                yield_now().await;
+            } else {
+                progress.await;
+            }
         }
     }
 
@@ -170,6 +176,19 @@ impl Core {
     fn lock(&self) -> MutexGuard<'_, Connection> {
         lock(&self.connection)
     }
+}
+
+/// Returns to the executor once.
+async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// A panic elsewhere while the lock was held leaves nothing half-done that matters more than

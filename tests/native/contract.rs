@@ -35,6 +35,31 @@ fn event_sources_are_tested_over_both_transports() {
     }
 }
 
+/// Flow control is each target's own: there is no queue to bound natively, and a browser has neither
+/// buffers nor a Ping to send.
+#[test]
+fn flow_control_is_tested_where_it_is() {
+    for (folders, expected) in [
+        (
+            ["tests/suite", "tests/browser"],
+            &["f1", "f2", "f3", "f5"][..],
+        ),
+        (["tests/suite", "tests/native"], &["f1", "f3", "f5"]),
+        (["tests/load"; 2], &["f4", "f5"]),
+    ] {
+        let mut kept = BTreeSet::new();
+        for folder in folders {
+            visit(folder, &mut |_, text| kept.extend(promises(text)));
+        }
+        for number in expected {
+            assert!(
+                kept.contains(*number),
+                "{folders:?} have no test of {number}"
+            );
+        }
+    }
+}
+
 /// The log of R7 is the server's, and so are most of its tests.
 #[test]
 fn the_event_log_is_tested_where_it_is() {

@@ -9,7 +9,7 @@ use tokio_tungstenite::{
         client::IntoClientRequest,
         error::{ProtocolError, SubProtocolError},
         handshake::client::{Request, Response},
-        protocol::WebSocketConfig,
+        protocol::{Role, WebSocketConfig},
     },
 };
 use url::Url;
@@ -58,13 +58,25 @@ pub(crate) async fn connect(
         extensions: header(&response, "sec-websocket-extensions"),
     };
     let limits = limits(&options, setup.keepalive);
-    Ok((Socket::new(metered(link), limits), negotiated))
+    let link = metered(link, Role::Client, options.max_message_size);
+    Ok((Socket::new(link, limits), negotiated))
 }
+
+/// The read buffer of tungstenite, in bytes.
+const READ_BUFFER: usize = 4 * 1024;
+
+/// How much tungstenite is given, in bytes, before it has to have written it. Whenever the
+/// operating system takes only a part, it moves the rest to the front of its buffer: much more
+/// would be moved again and again, and what the operating system holds is enough to keep the
+/// line busy meanwhile.
+const WRITE_BUFFER: usize = 128_000;
 
 /// tungstenite's settings for `options`. Its write buffer needs no limit: the socket flushes
 /// before it takes more than the high-water mark.
 pub(crate) fn config(options: &Options) -> WebSocketConfig {
     WebSocketConfig::default()
+        // What an idle connection holds; the transport reads ahead when there is more.
+        .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(options.max_message_size))
         // A browser knows no limit on frames, and a message of one frame is as good as of two.
         .max_frame_size(Some(options.max_message_size))
@@ -76,7 +88,7 @@ pub(crate) fn limits(
 ) -> Limits {
     Limits {
         write_chunk: options.write_chunk,
-        high_water_mark: options.high_water_mark,
+        high_water_mark: options.high_water_mark.min(WRITE_BUFFER),
         keepalive,
     }
 }

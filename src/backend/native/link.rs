@@ -1,18 +1,21 @@
 //! A WebSocket with the type of its transport erased.
 
 use std::{
+    io::IoSlice,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use futures::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{self, Message},
+    tungstenite::{self, Message, protocol::Role},
 };
 
-use super::{Moment, transport::Metered};
+use crate::WsMessage;
+
+use super::{Moment, incoming::Arrived, transport::Metered};
 
 /// What the socket needs of tokio-tungstenite. Erased here, at the level of messages, and not at
 /// that of the transport, so that a stream that somebody else made can be adopted as it is, with
@@ -21,6 +24,13 @@ pub(crate) trait Link: Send {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<tungstenite::Result<Message>>>;
 
     fn start_send(&mut self, message: Message) -> tungstenite::Result<()>;
+
+    /// Writes the first `len` of some bytes as a binary message, past tungstenite, which must not
+    /// have anything left to write; whether it can. What is not written at once waits for a flush.
+    fn write_message(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>], len: usize) -> bool;
+
+    /// Takes a message past tungstenite, under the same condition; whether it can.
+    fn push_message(&mut self, message: &WsMessage) -> bool;
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<tungstenite::Result<()>>;
 
@@ -42,6 +52,14 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for WebSocketStream<S> {
 
     fn start_send(&mut self, message: Message) -> tungstenite::Result<()> {
         Pin::new(self).start_send(message)
+    }
+
+    fn write_message(&mut self, _: &mut Context<'_>, _: &[IoSlice<'_>], _: usize) -> bool {
+        false
+    }
+
+    fn push_message(&mut self, _: &WsMessage) -> bool {
+        false
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<tungstenite::Result<()>> {
@@ -70,34 +88,91 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for WebSocketStream<S> {
 }
 
 /// A stream over a transport of ours.
-pub(crate) fn metered(socket: WebSocketStream<Metered>) -> Box<dyn Link> {
-    Box::new(MeteredLink(socket))
+pub(crate) fn metered(
+    mut socket: WebSocketStream<Metered>,
+    role: Role,
+    max_message_size: usize,
+) -> Box<dyn Link> {
+    socket.get_mut().begin(role, max_message_size);
+    Box::new(MeteredLink {
+        socket,
+        role,
+        is_answering: false,
+    })
 }
 
-struct MeteredLink(WebSocketStream<Metered>);
+struct MeteredLink {
+    socket: WebSocketStream<Metered>,
+    role: Role,
+    /// Whether tungstenite may have an answer to a Ping, which it would give when it reads next.
+    is_answering: bool,
+}
+
+impl MeteredLink {
+    /// What tungstenite has not heard of is that writing failed.
+    fn judge(&self, sent: tungstenite::Result<()>) -> tungstenite::Result<()> {
+        match self.socket.get_ref().write_error() {
+            Some(error) => Err(error.into()),
+            None => sent,
+        }
+    }
+}
 
 impl Link for MeteredLink {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<tungstenite::Result<Message>>> {
-        Link::poll_next(&mut self.0, cx)
+        if self.is_answering {
+            self.is_answering = Link::poll_flush(&mut self.socket, cx).is_pending();
+        }
+        loop {
+            match ready!(self.socket.get_mut().poll_next(cx)) {
+                Ok(Arrived::Message(message)) => return Poll::Ready(Some(Ok(message))),
+                Ok(Arrived::Others) => {}
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+            if let Poll::Ready(next) = Link::poll_next(&mut self.socket, cx) {
+                self.is_answering |= matches!(next, Some(Ok(Message::Ping(_))));
+                return Poll::Ready(next);
+            }
+            // It has taken a part of a message, and there may be more; or it waits for more.
+            if self.socket.get_ref().is_waiting() {
+                return Poll::Pending;
+            }
+        }
     }
 
     fn start_send(&mut self, message: Message) -> tungstenite::Result<()> {
-        Link::start_send(&mut self.0, message)
+        let sent = Link::start_send(&mut self.socket, message);
+        self.judge(sent)
+    }
+
+    fn write_message(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>], len: usize) -> bool {
+        let role = self.role;
+        self.socket.get_mut().write_message(cx, role, bytes, len);
+        true
+    }
+
+    fn push_message(&mut self, message: &WsMessage) -> bool {
+        let role = self.role;
+        self.socket.get_mut().push_message(role, message);
+        true
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<tungstenite::Result<()>> {
-        Link::poll_flush(&mut self.0, cx)
+        let flushed = ready!(Link::poll_flush(&mut self.socket, cx));
+        // Once the closing handshake is complete, tungstenite does not flush the transport.
+        ready!(Pin::new(self.socket.get_mut()).poll_flush(cx))?;
+        Poll::Ready(self.judge(flushed))
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.poll_shutdown(cx)
+        self.socket.poll_shutdown(cx)
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.poll_drain(cx)
+        self.socket.get_mut().poll_drain(cx)
     }
 
     fn last_read(&self) -> Option<Moment> {
-        Some(self.0.get_ref().last_read())
+        Some(self.socket.get_ref().last_read())
     }
 }

@@ -2,14 +2,18 @@
 
 pub(crate) mod connect;
 mod failure;
+mod handshake;
 #[cfg(feature = "http")]
 pub(crate) mod http;
+mod incoming;
 mod keepalive;
 mod link;
+mod outgoing;
 #[cfg(feature = "event-source")]
 mod retry;
 mod setup;
 mod socket;
+mod spare;
 mod time;
 pub(crate) mod tls;
 pub(crate) mod transport;

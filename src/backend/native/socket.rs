@@ -1,29 +1,28 @@
 //! The WebSocket of one native connection.
 
+mod seam;
+
 use std::{
     collections::VecDeque,
     fmt,
-    io::IoSlice,
-    pin::pin,
     sync::Arc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio_tungstenite::tungstenite::{self, Message, protocol};
 
 use super::{
-    Link, Moment, Setup, connect,
+    Link, Moment,
     failure::{Verdict, judge},
     keepalive::{Beat, Keepalive},
 };
 use crate::{
-    Error, WsMessage,
-    backend::{self, Clock as _, End, Failure, Negotiated, Target, Unsendable},
+    WsMessage,
+    backend::{self, Clock as _, End, Failure, Unsendable},
     error::Cause,
-    event::{CloseCode, CloseEvent, CloseFrame},
-    options::Options,
+    event::{CloseCode, CloseEvent},
 };
 
 /// How many bytes are read ahead to find the end while nobody reads.
@@ -47,6 +46,8 @@ pub(crate) struct Socket {
     discarding: bool,
     /// How many bytes tungstenite took since it was last flushed; an upper bound of what it has.
     unflushed: usize,
+    /// Whether some of that may be tungstenite's, and not yet the transport's.
+    queued: bool,
     /// Why sending failed. What arrived before is still to be read, so it is not the end yet.
     broken: Option<Cause>,
     /// Whether the end came before everything was flushed.
@@ -85,6 +86,7 @@ impl Socket {
             inbox_bytes: 0,
             discarding: false,
             unflushed: 0,
+            queued: false,
             broken: None,
             lost: false,
             limits,
@@ -202,6 +204,7 @@ impl Socket {
                 if let (Phase::Open, Some(link)) = (&self.phase, &mut self.link) {
                     let sent = link.start_send(Message::Ping(Bytes::new()));
                     self.unflushed += 1;
+                    self.queued = true;
                     self.note(sent);
                 }
                 true
@@ -219,6 +222,7 @@ impl Socket {
         if let Some(link) = &mut self.link {
             let flushed = ready!(link.poll_flush(cx));
             self.unflushed = 0;
+            self.queued = false;
             if !is_flushed(&flushed) {
                 self.note(flushed);
             }
@@ -261,160 +265,6 @@ impl Socket {
     }
 }
 
-impl backend::Socket for Socket {
-    type Setup = Setup;
-
-    fn connect(
-        target: Target,
-        options: &Options,
-        setup: Setup,
-    ) -> impl Future<Output = Result<(Self, Negotiated), Error>> + Send {
-        connect::connect(target, options.clone(), setup)
-    }
-
-    /// What RFC 6455 § 7.4 and the registry allow an endpoint to send.
-    fn may_close_with(code: CloseCode) -> bool {
-        matches!(u16::from(code), 1000..=1003 | 1007..=1013 | 3000..=4999)
-    }
-
-    /// Polls once: all that can be had without a task.
-    fn settle(task: impl Future<Output = ()> + Send + 'static) {
-        let _ = pin!(task).poll(&mut Context::from_waker(Waker::noop()));
-    }
-
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<WsMessage, End>> {
-        match self.inbox.pop_front() {
-            Some(message) => {
-                self.inbox_bytes -= message.len();
-                Poll::Ready(Ok(message))
-            }
-            None => self.poll_wire(cx),
-        }
-    }
-
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        // Messages are counted too, so that empty ones do not add up.
-        while self.inbox_bytes < READ_AHEAD && self.inbox.len() < READ_AHEAD / 64 {
-            match ready!(self.poll_wire(cx)) {
-                Ok(_) if self.discarding => {}
-                Ok(message) => {
-                    self.inbox_bytes += message.len();
-                    self.inbox.push_back(message);
-                }
-                Err(end) => return Poll::Ready(end),
-            }
-        }
-        match &self.phase {
-            Phase::Over(end) => Poll::Ready(end.clone()),
-            _ => {
-                let _ = self.poll_flush_link(cx);
-                Poll::Pending
-            }
-        }
-    }
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
-        self.check_sendable()?;
-        if self.unflushed < self.limits.high_water_mark {
-            return Poll::Ready(Ok(()));
-        }
-        self.poll_flush_link(cx)
-    }
-
-    fn send(&mut self, message: WsMessage) -> Result<(), Unsendable> {
-        self.check_sendable()?;
-        let Some(link) = &mut self.link else {
-            return Err(Unsendable { cause: None });
-        };
-        // A frame's header has 14 bytes at most, and no message is for nothing.
-        self.unflushed += message.len() + 14;
-        let sent = link.start_send(match message {
-            WsMessage::Text(text) => Message::text(text),
-            WsMessage::Binary(bytes) => Message::Binary(bytes),
-        });
-        self.note(sent);
-        self.check_sendable()
-    }
-
-    fn write(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Result<usize, Unsendable> {
-        let message = gather(bytes, self.limits.write_chunk);
-        let len = message.len();
-        if len > 0 {
-            backend::Socket::send(self, WsMessage::Binary(message))?;
-            // Offered at once. If the socket is full, whoever polls next drives it on.
-            if let Poll::Ready(Err(error)) = self.poll_flush_link(cx) {
-                return Err(error);
-            }
-        }
-        Ok(len)
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
-        if self.unflushed == 0 {
-            return Poll::Ready(self.check_flushable());
-        }
-        self.poll_flush_link(cx)
-    }
-
-    fn start_close(&mut self, frame: Option<CloseFrame>) {
-        if let (Phase::Open, Some(link)) = (&self.phase, &mut self.link) {
-            let frame = frame.map(|frame| protocol::CloseFrame {
-                code: u16::from(frame.code).into(),
-                reason: frame.reason.into(),
-            });
-            let sent = link.start_send(Message::Close(frame));
-            self.unflushed += 1;
-            self.note(sent);
-            self.phase = Phase::Closing;
-        }
-    }
-
-    fn fail(&mut self, failure: Failure) {
-        if matches!(self.phase, Phase::Failing(..) | Phase::Over(_)) {
-            return;
-        }
-        self.inbox.clear();
-        self.inbox_bytes = 0;
-        let frame = CloseFrame {
-            code: failure.code,
-            reason: failure.message.to_owned(),
-        };
-        backend::Socket::start_close(self, Some(frame));
-        self.phase = Phase::Failing(failure, Step::Flush);
-    }
-
-    fn abort(&mut self, end: End) {
-        if !matches!(self.phase, Phase::Over(_)) {
-            let end = match &self.phase {
-                // Why it failed says more than that the peer did not answer.
-                Phase::Failing(failure, _) => End::failed(failure),
-                Phase::Answering(event) => End::closed(event.clone()),
-                _ => end,
-            };
-            self.over(end);
-        }
-    }
-
-    fn discard_input(&mut self) {
-        self.discarding = true;
-        self.inbox.clear();
-        self.inbox_bytes = 0;
-    }
-
-    fn is_closing(&self) -> bool {
-        !matches!(self.phase, Phase::Open)
-    }
-
-    fn buffered_amount(&self) -> usize {
-        self.unflushed
-    }
-
-    fn last_activity(&self) -> Moment {
-        let read = self.link.as_ref().and_then(|link| link.last_read());
-        read.unwrap_or(self.last_message)
-    }
-}
-
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket")
@@ -444,18 +294,4 @@ fn close_event(frame: Option<protocol::CloseFrame>) -> CloseEvent {
         reason,
         was_clean: true,
     }
-}
-
-/// One message of several slices, of `limit` bytes at most.
-fn gather(slices: &[IoSlice<'_>], limit: usize) -> Bytes {
-    let total: usize = slices.iter().map(|slice| slice.len()).sum();
-    if let [slice] = slices {
-        return Bytes::copy_from_slice(&slice[..total.min(limit)]);
-    }
-    let mut message = BytesMut::with_capacity(total.min(limit));
-    for slice in slices {
-        let room = limit - message.len();
-        message.extend_from_slice(&slice[..slice.len().min(room)]);
-    }
-    message.freeze()
 }

@@ -93,6 +93,21 @@ async fn e5_a_flush_of_what_was_lost_is_an_error() {
     assert_eq!(taken.len(), 3);
 }
 
+/// tungstenite answers a Ping when it reads, and takes the answer's failure for the end.
+#[tokio::test(start_paused = true)]
+async fn e2_what_comes_after_a_ping_that_cannot_be_answered_can_still_be_read() {
+    let acts = [
+        Act::Send(frame(FIN | PING, b"there?")),
+        Act::Send(frame(FIN | BINARY, b"the rest")),
+        Act::Send(frame(FIN | CLOSE, &1000_u16.to_be_bytes())),
+    ];
+    let gone = Taking::Failing(io::ErrorKind::BrokenPipe);
+    let (_meta, stream, _taken) = meet(acts, gone).await;
+    let mut read = Vec::new();
+    stream.into_io().read_to_end(&mut read).await.unwrap();
+    assert_eq!(read, b"the rest");
+}
+
 #[tokio::test(start_paused = true)]
 async fn b3_a_flood_of_pings_loses_no_data() {
     const PINGS: usize = 5_000;
