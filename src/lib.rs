@@ -6,7 +6,7 @@
 //! cloned and that closes the connection, observes it, and asks about it. [`WsStream::into_io`]
 //! makes the messages a [`WsIo`], which is tokio's and futures-io's `AsyncRead`, `AsyncBufRead` and
 //! `AsyncWrite`, for everything that works on a stream of bytes: `tokio::io::copy`, TLS, HTTP/2,
-//! and the codecs of tokio-util, of which `codec` has some more.
+//! and the codecs of tokio-util, of which `codec` and `sse` have some more.
 //!
 //! ```no_run
 //! use futures::{SinkExt, StreamExt};
@@ -36,7 +36,11 @@
 //!
 //! All of this is the same in a page, in a worker and natively. What only one of them can do is in
 //! a module that the other does not have: `native` accepts connections, sets request headers,
-//! chooses the transport and TLS; `browser` adopts a socket of `web_sys`.
+//! chooses the transport and TLS; `browser` chooses between the browser's two sockets, and adopts one
+//! of `web_sys`.
+//!
+//! Natively it needs a tokio runtime with I/O and time (`tokio::runtime::Builder::enable_all`), as
+//! tokio's own sockets and timers do.
 //!
 //! All types are `Send` on every target. In a browser a connection still belongs to the thread that
 //! made it, whose event loop serves it: used on another one, it panics.
@@ -45,6 +49,9 @@
 //!
 //! - `tokio-io` (on by default), `futures-io`: the traits of [`WsIo`].
 //! - `json`, `cbor`: the codecs in `codec`.
+//! - `sse`: server-sent events over any stream of bytes, in `sse`.
+//! - `event-source`, `http`: event streams that connect again and resume, over WebSocket, and over
+//!   HTTP.
 //! - `rustls-native-roots`, `rustls-webpki-roots`, `native-tls`: `wss:` natively, with the
 //!   certificates of the system, those of Mozilla, or the system's own TLS. With several, rustls is
 //!   used. A browser needs none of them.

@@ -1,10 +1,12 @@
 //! Runs wasm tests in a headless browser, against a test server that it starts for them.
 //!
 //! Cargo calls it as `wsio-test-runner <file.wasm> [ARG…]` (see `.cargo/config.toml`). The
-//! arguments are those of `wasm-bindgen-test-runner`, which does the work.
+//! arguments are those of `wasm-bindgen-test-runner`, which does the work. With
+//! `WSIO_TRANSPORT=WebSocketStream` the tests run as in a browser in which that is the default.
 
-mod address;
 mod browser;
+mod marker;
+mod memory;
 
 use std::env;
 use std::ffi::OsString;
@@ -18,6 +20,8 @@ use wsio_server::{Running, Server};
 
 /// Set for the second process, which runs the tests.
 const TESTS: &str = "WSIO_RUN_TESTS";
+/// Names the browser's socket that the tests are to have, if not the library's choice.
+const TRANSPORT: &str = "WSIO_TRANSPORT";
 
 fn main() -> ExitCode {
     let done = if env::var_os(TESTS).is_some() {
@@ -43,6 +47,7 @@ fn prepare() -> Result<ExitCode, String> {
     let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
 
     let server = TestServer::start_for(&mut wasm)?;
+    choose_transport(&mut wasm)?;
     let patched = folder.path().join(file.file_name().unwrap_or_default());
     write(&patched, &wasm)?;
     args.insert(0, patched.into());
@@ -69,6 +74,17 @@ fn run_tests() -> Result<ExitCode, String> {
         .map_err(|error| format!("{error:#}"))
 }
 
+fn choose_transport(wasm: &mut [u8]) -> Result<(), String> {
+    let Some(transport) = env::var_os(TRANSPORT) else {
+        return Ok(());
+    };
+    let known = ["Auto", "WebSocketStream"];
+    let chosen = known.into_iter().find(|it| transport == *it);
+    let chosen = chosen.ok_or_else(|| format!("{TRANSPORT} has to be one of {known:?}"))?;
+    let places = marker::TRANSPORT.places(wasm);
+    marker::TRANSPORT.write(wasm, &places, chosen)
+}
+
 fn write(path: &Path, contents: &[u8]) -> Result<(), String> {
     fs::write(path, contents).map_err(|error| format!("{}: {error}", path.display()))
 }
@@ -82,16 +98,17 @@ impl TestServer {
     /// Starts a server for a file with the marker and writes the server's address over it. Other
     /// files need no server.
     fn start_for(wasm: &mut [u8]) -> Result<Option<Self>, String> {
-        let places = address::places(wasm);
+        let places = marker::ADDRESS.places(wasm);
         if places.is_empty() {
             return Ok(None);
         }
         let failed = |error: io::Error| format!("the test server did not start: {error}");
         let runtime = Runtime::new().map_err(failed)?;
+        let server = Server::builder().routes(memory::route());
         let running = runtime
-            .block_on(Server::start("127.0.0.1:0"))
+            .block_on(server.start("127.0.0.1:0"))
             .map_err(failed)?;
-        address::write(wasm, &places, running.addr);
+        marker::ADDRESS.write(wasm, &places, &running.addr.to_string())?;
         Ok(Some(Self {
             runtime,
             _running: running,

@@ -147,6 +147,31 @@ async fn flood_stops_when_the_client_closes() {
 }
 
 #[tokio::test]
+async fn flooded_tells_how_far_a_flood_came() {
+    let server = server().await;
+    let told = async |id: &str, still_ms: u32| -> serde_json::Value {
+        let route = format!("/flooded?id={id}&still_ms={still_ms}");
+        let (messages, _) = all(&mut connect(&server, &route).await).await;
+        serde_json::from_str(messages[0].to_text().unwrap()).unwrap()
+    };
+    let mut client = connect(&server, "/flood?bytes=100001&chunk=1000&id=short").await;
+    let (_, end) = all(&mut client).await;
+    assert_eq!(code(end), Some(1000));
+    // This answers the Close.
+    assert!(client.next().await.is_none());
+    let expected = serde_json::json!({ "bytes": 100_001, "over": true });
+    assert_eq!(told("short", 30_000).await, expected);
+
+    // Nobody reads.
+    let client = connect(&server, "/flood?bytes=1000000000000&id=long").await;
+    let stalled = told("long", 200).await;
+    assert_eq!(stalled["over"], false);
+    let bytes = stalled["bytes"].as_u64().unwrap();
+    assert!((1..1 << 30).contains(&bytes), "{bytes}");
+    drop(client);
+}
+
+#[tokio::test]
 async fn sink_counts_and_hashes() {
     let server = server().await;
     let mut client = connect(&server, "/sink").await;
@@ -239,7 +264,8 @@ async fn watch_tells_how_it_ended() {
     client.close(Some(frame)).await.unwrap();
     all(&mut client).await.1.unwrap();
     let expected = serde_json::json!({
-        "messages": 1, "bytes": 2, "code": 4001, "reason": "why not", "clean": true,
+        "connections": 1, "messages": 1, "bytes": 2, "code": 4001, "reason": "why not",
+        "clean": true,
     });
     for mut told in [waiting, connect(&server, "/watched?id=one").await] {
         let (messages, end) = all(&mut told).await;
@@ -280,7 +306,7 @@ async fn watch_only_reads_if_told_so_and_sees_what_is_lost() {
     let (messages, _) = all(&mut connect(&server, "/watched?id=two").await).await;
     let json: serde_json::Value = serde_json::from_str(messages[0].to_text().unwrap()).unwrap();
     let expected = serde_json::json!({
-        "messages": 2, "bytes": 5, "code": 1006, "reason": "", "clean": false,
+        "connections": 1, "messages": 2, "bytes": 5, "code": 1006, "reason": "", "clean": false,
     });
     assert_eq!(json, expected);
     // The id can be used again, and then it has not ended.

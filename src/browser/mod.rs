@@ -1,9 +1,14 @@
-//! What only a browser can do: adopt a `WebSocket` that the page has made.
+//! What only a browser can do: choose between its two kinds of sockets, and adopt a `WebSocket`
+//! that the page has made.
+
+mod builder;
 
 #[cfg(feature = "http")]
 mod http;
 
 use web_sys::WebSocket;
+
+pub use crate::backend::browser::Transport;
 
 use crate::{
     Error, WsMeta, WsStream,

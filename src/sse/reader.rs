@@ -17,8 +17,8 @@ use super::{
 ///
 /// The bytes come as pieces of any type and size: the messages of a
 /// [`WsStream`](crate::WsStream), the body of an HTTP response, the channel of a test. Items are
-/// what [`SseDecoder`](crate::sse::SseDecoder) makes of them, read where the pieces lie. It does not connect again by itself;
-/// it keeps what that takes, as `EventSource.fromReadableStream` does in a browser: the last event
+/// what [`SseDecoder`](crate::sse::SseDecoder) makes of them, read where the pieces lie. It does not
+/// connect again by itself; it keeps what that takes, as `EventSource.fromReadableStream` does in a browser: the last event
 /// id and the reconnection time, over any number of streams.
 ///
 /// At the end of the stream an unfinished block is left out, and the reader gives `None` until

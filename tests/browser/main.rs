@@ -6,7 +6,11 @@
 mod support;
 
 mod adopting;
+mod leftovers;
+mod memory;
 mod merging;
 mod readme;
 mod receiving;
 mod scope;
+mod sending;
+mod transport;

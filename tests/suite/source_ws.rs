@@ -13,11 +13,12 @@ use wsio::{
 
 use crate::{
     source_both::{at_once, encoded, errors, events, http_url, visits},
-    support::{SHORT, Server, pause, test, unique},
+    support::{SHORT, Server, may_break, pause, test, unique},
 };
 
 fn source(server: &Server, route: &str) -> EventSource {
     EventSource::ws(server.url(route))
+        .configure(may_break)
         .reconnect(at_once())
         .build()
 }

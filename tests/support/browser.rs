@@ -2,25 +2,59 @@
 
 use std::time::Duration;
 
+use wsio::{Builder, browser::Transport};
+
 pub use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// The address of the server. The test runner writes the one it has started over it; as it
 /// stands it is that of `cargo run -p wsio-server`.
 static TEST_SERVER: [u8; 64] = *b"wsio-test-server=127.0.0.1:8080                                 ";
 
+/// Which of the browser's sockets the tests are to have: the test runner writes what
+/// `WSIO_TRANSPORT` says over it.
+static TEST_TRANSPORT: [u8; 40] = *b"wsio-test-transport=Auto                ";
+
 pub struct Server(String);
 
 impl Server {
     pub async fn start() -> Self {
-        // Not known to the compiler, which would otherwise be free to leave the array out.
-        let text = std::str::from_utf8(std::hint::black_box(&TEST_SERVER)).expect("UTF-8");
-        let (_, address) = text.split_once('=').expect("an address");
-        Self(address.trim().to_owned())
+        if has_streams() {
+            pretend();
+        }
+        Self(value(&TEST_SERVER).to_owned())
     }
 
     pub fn address(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether the tests are run with `WebSocketStream`s.
+pub fn has_streams() -> bool {
+    value(&TEST_TRANSPORT) == "WebSocketStream"
+}
+
+/// For a test that sends into connections that break: Chromium's `WebSocketStream` takes the page
+/// down with it (see [`Transport::Auto`]).
+pub fn may_break(builder: Builder) -> Builder {
+    builder.transport(Transport::WebSocket)
+}
+
+/// As in a browser whose `WebSocketStream` can be trusted, which by its name Chromium is not.
+fn pretend() {
+    let navigator = js_sys::Reflect::get(&js_sys::global(), &"navigator".into()).expect("is there");
+    let other = js_sys::Object::new();
+    let set = |name: &str, value| js_sys::Reflect::set(&other, &name.into(), &value).expect("sets");
+    set("value", "another browser".into());
+    set("configurable", true.into());
+    js_sys::Object::define_property(&navigator.into(), &"userAgent".into(), &other);
+}
+
+/// The value of a marker. It is not known to the compiler, which would otherwise be free to leave
+/// the array out.
+fn value(marker: &'static [u8]) -> &'static str {
+    let text = std::str::from_utf8(std::hint::black_box(marker)).expect("UTF-8");
+    text.split_once('=').expect("a value").1.trim()
 }
 
 /// Lets time pass, for a test that shows that nothing happens.

@@ -21,9 +21,7 @@ use wsio::{
     sse::{Connector, EventSource, SourceErrorKind, SourceEvent},
 };
 
-#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-pub use target::choose_cryptography;
-pub use target::{Server, get, pause, seed, test};
+pub use target::*;
 
 /// Far more than any test needs, far less than a hanging one would take.
 pub const LONG: Duration = Duration::from_secs(60);

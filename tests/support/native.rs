@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use wsio::Builder;
+
 pub use tokio::test;
 
 pub struct Server(wsio_server::Running);
@@ -20,6 +22,11 @@ impl Server {
 /// Lets time pass, for a test that shows that nothing happens.
 pub async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
+}
+
+/// For a test that sends into connections that break, which is nothing special natively.
+pub fn may_break(builder: Builder) -> Builder {
+    builder
 }
 
 /// What plain HTTP answers.

@@ -132,8 +132,10 @@ fn clippy() -> Vec<Command> {
 
 fn clippy_wasm() -> Vec<Command> {
     let library = Command::cargo("clippy -p wsio --all-targets").args(WASM);
-    let page = Command::cargo("clippy -p wsio-demo-page --target wasm32-unknown-unknown");
-    [library, page].map(|c| c.args("-- -D warnings")).into()
+    let pages = "clippy -p wsio-demo-page --target wasm32-unknown-unknown";
+    [library, Command::cargo(pages)]
+        .map(|c| c.args("-- -D warnings"))
+        .into()
 }
 
 fn seam() -> Vec<Command> {
@@ -178,9 +180,14 @@ fn features(metadata: &Metadata) -> Vec<Command> {
         .collect()
 }
 
+/// With the socket that the library chooses in Chromium, and as in a browser where it is the other.
 fn wasm(mode: &'static str) -> Vec<Command> {
+    let tests = |transport| {
+        let tests = Command::cargo("test -p wsio --test suite --test browser").args(WASM);
+        let tests = tests.without(MODE).var(mode, "1");
+        tests.var("WSIO_TRANSPORT", transport)
+    };
     // Also built by the next command, but that does not show its progress.
     let runner = Command::cargo("build -p wsio-test-runner");
-    let tests = Command::cargo("test -p wsio --test suite --test browser").args(WASM);
-    vec![runner, tests.without(MODE).var(mode, "1")]
+    vec![runner, tests("Auto"), tests("WebSocketStream")]
 }

@@ -3,21 +3,23 @@
 use std::time::Duration;
 
 use axum::{
-    extract::Query,
+    extract::{Query, State},
     response::Response,
     routing::{MethodRouter, get},
 };
-use futures::{SinkExt, StreamExt, stream};
+use futures::{SinkExt, StreamExt, future, stream};
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 use wsio::{WsMessage, WsMeta, WsStream};
 
 use super::{
     Pattern, Shared, echo,
     peer::{adopt, numbers, send_all},
+    registry::{answer, id_refused},
 };
-use crate::WsUpgrade;
+use crate::{UpgradeRejection, WsUpgrade};
 
 /// The largest message of `/flood`, in bytes.
 const MAX_CHUNK: usize = 64 << 20;
@@ -54,24 +56,95 @@ struct Flood {
     bytes: usize,
     #[serde(default = "chunk")]
     chunk: usize,
+    id: Option<String>,
 }
 
 fn chunk() -> usize {
     64 * 1024
 }
 
+/// How far a flood came.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct Flooded {
+    /// How many bytes were written, to a connection that takes no more than its buffers hold.
+    bytes: usize,
+    over: bool,
+}
+
 pub(super) fn flood() -> MethodRouter<Shared> {
-    get(
-        async |Query(query): Query<Flood>, upgrade: WsUpgrade| -> Response {
-            let chunk = query.chunk.clamp(1, MAX_CHUNK).min(query.bytes.max(1));
-            let pattern = Pattern::new(chunk);
-            let messages = stream::iter((0..query.bytes).step_by(chunk)).map(move |offset| {
-                let len = chunk.min(query.bytes - offset);
-                WsMessage::Binary(pattern.at(offset, len))
-            });
-            upgrade.on_upgrade(|meta, stream| send_all(meta, stream, messages))
+    get(start_flood)
+}
+
+async fn start_flood(
+    State(shared): State<Shared>,
+    Query(query): Query<Flood>,
+    upgrade: WsUpgrade,
+) -> Response {
+    let slot = match &query.id {
+        None => watch::Sender::default(),
+        Some(id) => match shared.flooded.slot(id) {
+            Some(slot) => slot,
+            None => return id_refused(),
         },
-    )
+    };
+    let chunk = query.chunk.clamp(1, MAX_CHUNK).min(query.bytes.max(1));
+    let pattern = Pattern::new(chunk);
+    let progress = slot.clone();
+    // The next one is only asked for when those before it are written.
+    let offsets = (0..query.bytes).step_by(chunk).chain([query.bytes]);
+    let messages = stream::iter(offsets).filter_map(move |offset| {
+        progress.send_modify(|flooded| flooded.bytes = offset);
+        let len = chunk.min(query.bytes - offset);
+        let message = WsMessage::Binary(pattern.at(offset, len));
+        future::ready((len > 0).then_some(message))
+    });
+    upgrade.on_upgrade(async move |meta, stream| {
+        send_all(meta, stream, messages).await;
+        slot.send_modify(|flooded| flooded.over = true);
+    })
+}
+
+#[derive(Debug, Deserialize)]
+struct Which {
+    id: String,
+    #[serde(default = "still_ms")]
+    still_ms: u64,
+}
+
+fn still_ms() -> u64 {
+    500
+}
+
+/// How long a flood may go on until `/flooded` gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(super) fn flooded() -> MethodRouter<Shared> {
+    get(tell_flooded)
+}
+
+async fn tell_flooded(
+    State(shared): State<Shared>,
+    Query(query): Query<Which>,
+    headers: HeaderMap,
+    upgrade: Result<WsUpgrade, UpgradeRejection>,
+) -> Response {
+    let Some(slot) = shared.flooded.slot(&query.id) else {
+        return id_refused();
+    };
+    let mut slot = slot.subscribe();
+    let still = Duration::from_millis(query.still_ms);
+    let moving = async move {
+        while !slot.borrow_and_update().over {
+            match timeout(still, slot.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => break,
+            }
+        }
+        let flooded = slot.borrow().clone();
+        serde_json::to_string(&flooded).ok()
+    };
+    let settled = async { timeout(PATIENCE, moving).await.ok()? };
+    answer(settled, "the flood goes on", &headers, upgrade).await
 }
 
 /// What `/sink` has received.

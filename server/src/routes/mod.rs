@@ -10,6 +10,7 @@ mod malformed;
 mod peer;
 mod plain;
 mod raw;
+mod registry;
 mod remembered;
 mod topics;
 mod visits;
@@ -20,20 +21,15 @@ use std::sync::Arc;
 use axum::{Router, extract::FromRef, routing::MethodRouter};
 use bytes::Bytes;
 
-use self::{topics::Topics, visits::Visits, watch::Registry};
+use self::{registry::Registry, topics::Topics, visits::Visits};
 
 /// What the routes of one server share.
 #[derive(Debug, Clone, Default)]
 struct Shared {
-    watched: Arc<Registry>,
+    watched: Arc<Registry<watch::Watched>>,
+    flooded: Arc<Registry<flow::Flooded>>,
     topics: Arc<Topics>,
     visits: Arc<Visits>,
-}
-
-impl FromRef<Shared> for Arc<Registry> {
-    fn from_ref(shared: &Shared) -> Self {
-        Self::clone(&shared.watched)
-    }
 }
 
 impl FromRef<Shared> for Arc<Topics> {
@@ -132,9 +128,15 @@ pub const ROUTES: &[Route] = &[
     ),
     route(
         "/flood",
-        "?bytes=&chunk=",
-        "sends so many bytes in binary messages of one size, closes",
+        "?bytes=&chunk=&id=",
+        "sends so many bytes in binary messages of one size, closes; remembers under the id, if there is one, how far it came",
         flow::flood,
+    ),
+    route(
+        "/flooded",
+        "?id=&still_ms=",
+        "waits until the flood with that id is over or has not moved for so long (500), and tells of it as JSON; also over plain HTTP",
+        flow::flooded,
     ),
     route(
         "/sink",
@@ -182,7 +184,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "/watched",
         "?id=",
-        "waits for the end of the connection with that id, and tells of it as JSON; also over plain HTTP",
+        "waits until every connection with that id has ended, tells as JSON how many there were and how the last one ended; also over plain HTTP",
         watch::watched,
     ),
     route(

@@ -1,24 +1,21 @@
 //! How a connection ended, as the server saw it.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use axum::{
     extract::{Query, State},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::{MethodRouter, get},
 };
 use futures::{SinkExt, StreamExt};
-use http::{HeaderMap, StatusCode, header};
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
-use tokio::{sync::watch, time::timeout};
+use tokio::time::timeout;
 use wsio::{WsMeta, WsStream};
 
 use super::{
     Shared,
-    remembered::{self, Remembered},
+    registry::{answer, id_refused},
 };
 use crate::{UpgradeRejection, WsUpgrade};
 
@@ -33,6 +30,17 @@ pub(super) fn watched() -> MethodRouter<Shared> {
     get(tell)
 }
 
+/// The connections with one id.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    /// How many there have been.
+    connections: u64,
+    /// How many of them are open.
+    open: u64,
+    /// How the one that was last to end did.
+    last: Option<Ended>,
+}
+
 /// How a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Ended {
@@ -43,6 +51,14 @@ struct Ended {
     code: u16,
     reason: String,
     clean: bool,
+}
+
+/// What `/watched` tells.
+#[derive(Debug, Serialize)]
+struct Told {
+    connections: u64,
+    #[serde(flatten)]
+    last: Ended,
 }
 
 #[derive(Debug, Deserialize)]
@@ -61,15 +77,23 @@ enum Mode {
 }
 
 async fn start(
-    State(registry): State<Arc<Registry>>,
+    State(shared): State<Shared>,
     Query(query): Query<Watch>,
     upgrade: WsUpgrade,
 ) -> Response {
-    let Some(slot) = registry.begin(&query.id) else {
+    let Some(slot) = shared.watched.slot(&query.id) else {
         return id_refused();
     };
+    slot.send_modify(|watched| {
+        watched.connections += 1;
+        watched.open += 1;
+    });
     upgrade.on_upgrade(move |meta, stream| async move {
-        slot.send_replace(Some(follow(meta, stream, query.mode).await));
+        let ended = follow(meta, stream, query.mode).await;
+        slot.send_modify(|watched| {
+            watched.open -= 1;
+            watched.last = Some(ended);
+        });
     })
 }
 
@@ -95,91 +119,33 @@ async fn follow(meta: WsMeta, mut stream: WsStream, mode: Mode) -> Ended {
 }
 
 #[derive(Debug, Deserialize)]
-struct Watched {
+struct Which {
     id: String,
 }
 
 async fn tell(
-    State(registry): State<Arc<Registry>>,
-    Query(query): Query<Watched>,
+    State(shared): State<Shared>,
+    Query(query): Query<Which>,
     headers: HeaderMap,
     upgrade: Result<WsUpgrade, UpgradeRejection>,
 ) -> Response {
-    let Some(mut slot) = registry.find(&query.id) else {
+    let Some(slot) = shared.watched.slot(&query.id) else {
         return id_refused();
     };
+    let mut slot = slot.subscribe();
     let end = async move {
-        let ended = timeout(PATIENCE, slot.wait_for(Option::is_some)).await;
-        let ended = ended.ok()?.ok()?.clone()?;
-        serde_json::to_string(&ended).ok()
+        let all_ended = |watched: &Watched| watched.open == 0 && watched.last.is_some();
+        let watched = timeout(PATIENCE, slot.wait_for(all_ended))
+            .await
+            .ok()?
+            .ok()?;
+        let told = Told {
+            connections: watched.connections,
+            last: watched.last.clone()?,
+        };
+        serde_json::to_string(&told).ok()
     };
-    match upgrade {
-        Ok(upgrade) => upgrade.on_upgrade(|meta, mut stream| async move {
-            let told = match end.await {
-                Some(json) => stream.send(json.into()).await.is_ok(),
-                None => false,
-            };
-            let closed = if told {
-                meta.close_code(1000).await
-            } else {
-                meta.close_reason(4408, NO_END).await
-            };
-            if let Err(error) = closed {
-                tracing::debug!(%error, "not closed");
-            }
-        }),
-        Err(_) if !headers.contains_key(header::UPGRADE) => match end.await {
-            Some(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
-            None => (StatusCode::REQUEST_TIMEOUT, NO_END).into_response(),
-        },
-        Err(rejection) => rejection.into_response(),
-    }
+    answer(end, NO_END, &headers, upgrade).await
 }
 
 const NO_END: &str = "no connection with this id has ended";
-
-fn id_refused() -> Response {
-    (StatusCode::BAD_REQUEST, remembered::id_refused()).into_response()
-}
-
-type End = watch::Sender<Option<Ended>>;
-
-/// How the connections that were watched last ended.
-#[derive(Debug, Default)]
-pub(super) struct Registry(Mutex<Remembered<End>>);
-
-impl Registry {
-    /// The place for the end of a connection that begins; what was there is forgotten.
-    fn begin(&self, id: &str) -> Option<End> {
-        let slot = self.slot(id)?;
-        slot.send_replace(None);
-        Some(slot)
-    }
-
-    /// The end of a connection, which need not have begun yet.
-    fn find(&self, id: &str) -> Option<watch::Receiver<Option<Ended>>> {
-        Some(self.slot(id)?.subscribe())
-    }
-
-    fn slot(&self, id: &str) -> Option<End> {
-        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ends.entry(id).cloned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{super::remembered::REMEMBERED, *};
-
-    #[test]
-    fn who_waits_for_one_that_was_forgotten_learns_that_nothing_will_come() {
-        let registry = Registry::default();
-        let first = registry.begin("first").unwrap();
-        let waiting = registry.find("first").unwrap();
-        for n in 0..REMEMBERED {
-            registry.begin(&n.to_string()).unwrap();
-        }
-        drop(first);
-        assert!(waiting.has_changed().is_err());
-    }
-}

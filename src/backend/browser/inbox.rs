@@ -1,19 +1,18 @@
-//! What the socket's events have brought and nobody has read yet.
+//! What the browser has brought and nobody has read yet.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
-use bytes::Bytes;
-use js_sys::{ArrayBuffer, JsString, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
-use web_sys::MessageEvent;
+use wasm_bindgen::JsValue;
 
+use super::{Moment, message::Raw};
 use crate::{
     ErrorKind, WsMessage,
-    backend::{End, Failure},
+    backend::{Clock as _, End, Failure},
     event::{CloseCode, CloseEvent},
+    options::Options,
 };
 
-/// Filled by the event handlers, emptied by the socket.
+/// Filled by the browser's callbacks, emptied by the socket.
 #[derive(Debug)]
 pub(super) struct Inbox {
     messages: VecDeque<Raw>,
@@ -21,38 +20,38 @@ pub(super) struct Inbox {
     limit: usize,
     max_message_size: usize,
     opened: bool,
-    discarding: bool,
+    /// Whether what still comes is dropped.
+    deaf: bool,
     /// What is wrong with something received; what came before it is still to be read.
     failure: Option<Failure>,
-    /// The socket's close event.
+    /// Whether a closing handshake is under way.
+    closing: bool,
+    /// How the connection ended.
     closed: Option<CloseEvent>,
-}
-
-/// A message as the browser gives it. Its bytes stay on the JavaScript side until they are read,
-/// and are copied once.
-#[derive(Debug)]
-struct Raw {
-    data: Data,
-    bytes: usize,
-}
-
-#[derive(Debug)]
-enum Data {
-    Text(JsString),
-    Binary(ArrayBuffer),
+    /// Whether the browser may have dropped something that was received.
+    cut: bool,
+    /// When something last came, if anybody wants to know.
+    last_activity: Moment,
+    keeps_time: bool,
 }
 
 impl Inbox {
-    pub(super) fn new(limit: usize, max_message_size: usize) -> Self {
+    /// More bytes than `limit` waiting to be read are a failure. A message that waits alone is
+    /// let be: it has a limit of its own.
+    pub(super) fn new(options: &Options, limit: usize) -> Self {
         Self {
             messages: VecDeque::new(),
             bytes: 0,
             limit,
-            max_message_size,
+            max_message_size: options.max_message_size,
             opened: false,
-            discarding: false,
+            deaf: false,
             failure: None,
+            closing: false,
             closed: None,
+            cut: false,
+            last_activity: Moment::now(),
+            keeps_time: options.idle_timeout.is_some(),
         }
     }
 
@@ -62,6 +61,17 @@ impl Inbox {
 
     pub(super) fn is_open(&self) -> bool {
         self.opened
+    }
+
+    /// There is nothing more to come; how it ends is not known yet. If it `is_cut`, the browser
+    /// may have dropped something before the end.
+    pub(super) fn begin_closing(&mut self, is_cut: bool) {
+        self.closing = true;
+        self.cut = is_cut;
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing
     }
 
     pub(super) fn close(&mut self, event: CloseEvent) {
@@ -76,8 +86,10 @@ impl Inbox {
         self.failure.as_ref()
     }
 
+    /// Only the first failure counts; nothing that comes behind it is taken.
     pub(super) fn fail(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
+        self.deaf = true;
     }
 
     /// The end, once there is one.
@@ -85,23 +97,32 @@ impl Inbox {
         let event = self.closed.clone()?;
         Some(match &self.failure {
             Some(failure) => End::failed(failure),
+            // What was cut off must not look complete.
+            None if self.cut && event.is_success() => End::lost(Some(Arc::new(
+                std::io::Error::other("the browser dropped what it had not handed over"),
+            ))),
             None => End::closed(event),
         })
     }
 
-    /// Takes what a message event carries. After a failure nothing is taken any more.
-    pub(super) fn push(&mut self, event: &MessageEvent) {
-        if self.failure.is_some() || self.discarding {
+    /// Takes a message as the browser gives it.
+    pub(super) fn push(&mut self, data: JsValue) {
+        if self.keeps_time {
+            self.last_activity = Moment::now();
+        }
+        if self.deaf {
             return;
         }
-        match Raw::new(event.data()) {
-            // An ArrayBuffer that is shared or a Blob would have to be read in another way, and
-            // neither comes unless somebody changed the socket's `binaryType` behind our back.
+        match Raw::new(data) {
+            // A Blob, say, would have to be read in another way, and none comes unless somebody
+            // changed the socket's `binaryType` behind our back.
             None => self.fail(undecodable()),
-            Some(raw) if raw.bytes > self.max_message_size => {
+            Some(raw) if raw.exceeds(self.max_message_size) => {
                 self.fail(Failure::message_too_big());
             }
-            Some(raw) if self.bytes + raw.cost() > self.limit => self.fail(queue_full()),
+            Some(raw) if !self.messages.is_empty() && self.bytes + raw.cost() > self.limit => {
+                self.fail(queue_full());
+            }
             Some(raw) => {
                 self.bytes += raw.cost();
                 self.messages.push_back(raw);
@@ -112,66 +133,33 @@ impl Inbox {
     pub(super) fn pop(&mut self) -> Option<WsMessage> {
         let raw = self.messages.pop_front()?;
         self.bytes -= raw.cost();
-        Some(match raw.data {
-            Data::Text(text) => WsMessage::Text(text.into()),
-            Data::Binary(buffer) => {
-                WsMessage::Binary(Bytes::from(Uint8Array::new(&buffer).to_vec()))
-            }
-        })
+        Some(raw.read())
     }
 
-    pub(super) fn clear(&mut self) {
+    /// How many bytes wait to be read.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn last_activity(&self) -> Moment {
+        self.last_activity
+    }
+
+    /// Drops whatever still comes.
+    pub(super) fn stop(&mut self) {
+        self.deaf = true;
+    }
+
+    pub(super) fn is_deaf(&self) -> bool {
+        self.deaf
+    }
+
+    /// Drops what is waiting, too.
+    pub(super) fn discard(&mut self) {
+        self.stop();
         self.messages.clear();
         self.bytes = 0;
     }
-
-    /// Drops what is waiting and whatever still comes.
-    pub(super) fn discard(&mut self) {
-        self.discarding = true;
-        self.clear();
-    }
-}
-
-impl Raw {
-    fn new(data: JsValue) -> Option<Self> {
-        let data = match data.dyn_into::<ArrayBuffer>() {
-            Ok(buffer) => Data::Binary(buffer),
-            Err(data) => Data::Text(data.dyn_into().ok()?),
-        };
-        let bytes = match &data {
-            Data::Text(text) => utf8_len(text),
-            Data::Binary(buffer) => buffer.byte_length() as usize,
-        };
-        Some(Self { data, bytes })
-    }
-
-    /// What it costs to keep: empty messages are not free either.
-    fn cost(&self) -> usize {
-        const OVERHEAD: usize = 64;
-        self.bytes + OVERHEAD
-    }
-}
-
-/// How many bytes a string has in UTF-8, without converting it.
-fn utf8_len(text: &JsString) -> usize {
-    let mut len = 0;
-    let mut units = text.iter().peekable();
-    while let Some(unit) = units.next() {
-        len += match unit {
-            0..0x80 => 1,
-            0x80..0x800 => 2,
-            0xD800..0xDC00
-                if units
-                    .peek()
-                    .is_some_and(|next| (0xDC00..0xE000).contains(next)) =>
-            {
-                units.next();
-                4
-            }
-            _ => 3,
-        };
-    }
-    len
 }
 
 fn queue_full() -> Failure {

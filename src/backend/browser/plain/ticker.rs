@@ -10,8 +10,10 @@ use std::{
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{MessageChannel, MessageEvent, MessagePort};
 
-use super::{handlers::Shared, time::Timer};
-use crate::backend::Alarm as _;
+use crate::backend::{
+    Alarm as _,
+    browser::{shared::Shared, time::Timer},
+};
 
 /// How many hops without progress until timers take over. A hop takes some 0.06 ms, and keeps
 /// full speed; but to hop on while a server is slow would burn a core.

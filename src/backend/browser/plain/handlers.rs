@@ -1,40 +1,14 @@
 //! The listeners on the browser's socket.
 
-use std::{cell::RefCell, rc::Rc, task::Waker};
+use std::rc::Rc;
 
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{CloseEvent as JsCloseEvent, Event, MessageEvent, WebSocket};
 
-use super::inbox::Inbox;
-use crate::event::CloseEvent;
-
-/// What the listeners and the socket share. Nothing in it leads back to a listener, so that
-/// dropping the socket frees both.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) inbox: RefCell<Inbox>,
-    waker: RefCell<Waker>,
-}
-
-impl Shared {
-    pub(super) fn new(inbox: Inbox) -> Rc<Self> {
-        Rc::new(Self {
-            inbox: RefCell::new(inbox),
-            waker: RefCell::new(Waker::noop().clone()),
-        })
-    }
-
-    /// From now on events wake this one.
-    pub(super) fn register(&self, waker: &Waker) {
-        self.waker.borrow_mut().clone_from(waker);
-    }
-
-    /// The waker is cloned out first: what it wakes may come back here.
-    pub(super) fn wake(&self) {
-        let waker = self.waker.borrow().clone();
-        waker.wake();
-    }
-}
+use crate::{
+    backend::browser::{inbox::Inbox, shared::Shared},
+    event::CloseEvent,
+};
 
 /// Set all together, in the task that made the socket, so that not one event goes by: a message
 /// may follow the handshake in the same segment. Taken off when dropped.
@@ -50,7 +24,9 @@ impl Handlers {
     /// There is none for `error`: it says nothing that the `close` event behind it does not.
     pub(super) fn attach(socket: &WebSocket, shared: &Rc<Shared>) -> Self {
         let on_open = listener(shared, |inbox, _: Event| inbox.open());
-        let on_message = listener(shared, |inbox, event: MessageEvent| inbox.push(&event));
+        let on_message = listener(shared, |inbox, event: MessageEvent| {
+            inbox.push(event.data());
+        });
         let on_close = listener(shared, |inbox, event: JsCloseEvent| {
             inbox.close(close_event(&event));
         });
@@ -83,7 +59,7 @@ where
 {
     let shared = Rc::clone(shared);
     Closure::new(move |event| {
-        listen(&mut shared.inbox.borrow_mut(), event);
+        listen(&mut shared.inbox(), event);
         shared.wake();
     })
 }
