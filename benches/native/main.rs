@@ -1,158 +1,245 @@
-//! Native throughput and round trips over loopback: `WsIo` beside a bare tokio-tungstenite, the
-//! byte stream of `ws_stream_tungstenite`, and plain TCP. And the decoding of event streams.
+//! Native throughput, round trips, memory and connections over loopback: `WsIo` beside bare
+//! tokio-tungstenite and tokio-websockets, the byte stream of `ws_stream_tungstenite`, and TCP.
 //!
 //! `cargo bench -p wsio-bench --bench native -- --help`
 
-mod cases;
-mod contenders;
-mod events;
+mod connections;
+mod idle;
 
 use std::time::Duration;
 
+use anyhow::Result;
 use clap::Parser;
 use tokio::runtime::Runtime;
-use wsio_bench::{Measured, Table, interleave};
-
-use self::{
-    cases::{Bulk, Frames, RoundTrips},
-    contenders::{CONTENDERS, Contender},
+use wsio_bench::{
+    Options, Sample,
+    cases::{Bulk, Case, Frames, RoundTrips, Sending},
+    contenders::{CONTENDERS, Contender, tcp},
+    interleave,
+    report::{Better, Comparison, Goal, Section, Unit},
 };
+
+const ABOUT: &str = "\
+Client and server in one process, on a tokio runtime of all cores, over TCP on loopback. Byte \
+streams write and read bytes; the bare libraries send and receive messages of the same size, so \
+that they do less: they build no byte stream.";
 
 /// Measures wsio beside its peers, natively.
 #[derive(Parser)]
-struct Options {
-    /// How often every contender runs.
-    #[arg(long, default_value_t = 9)]
-    rounds: usize,
+struct Cli {
     /// How many MiB a run of a bulk case moves.
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 192)]
     mebibytes: usize,
-    /// Only the cases whose title contains this.
-    #[arg(long, default_value = "")]
-    case: String,
-    /// Only the contenders whose name contains this, and wsio.
-    #[arg(long, default_value = "")]
-    contender: String,
-    /// Given by cargo.
+    #[command(flatten)]
+    options: Options,
+    /// For a child of this program: measures the idle connections of a contender.
     #[arg(long, hide = true)]
-    bench: bool,
+    idle: Option<String>,
 }
 
-fn main() -> anyhow::Result<()> {
-    let options = Options::parse();
-    let runtime = Runtime::new()?;
-    let total = options.mebibytes << 20;
-    for size in [8 << 10, 64 << 10, 128_000, 1 << 20] {
-        let count = total / size;
-        let title = format!("bulk, {count} writes of {size} bytes");
-        options.measure(&title, Figure::Throughput(count * size), |contender| {
-            runtime.block_on(cases::run(contender, &Bulk { count, size }))
-        })?;
+fn main() -> Result<()> {
+    let Cli {
+        mebibytes,
+        options,
+        idle,
+    } = Cli::parse();
+    if let Some(contender) = idle {
+        return idle::child(&contender);
     }
-    let (count, size) = (total / (7 << 20), 7 << 20);
-    let title = "Framed, length-delimited frames of 7 MiB";
-    options.measure(title, Figure::Throughput(count * size), |contender| {
-        runtime.block_on(cases::run(contender, &Frames { count, size }))
-    })?;
-    let (count, size) = (10_000, 64);
-    options.measure("round trip of 64 bytes", Figure::Each(count), |contender| {
-        runtime.block_on(cases::run(contender, &RoundTrips { count, size }))
-    })?;
-    events::measure(&options)
+    let packages = [
+        "wsio",
+        "tokio-tungstenite",
+        "tungstenite",
+        "ws_stream_tungstenite",
+        "async-tungstenite",
+        "tokio-websockets",
+        "tokio",
+    ];
+    let section = Section::new("native", "Native", ABOUT, &packages)?;
+    let bench = Bench {
+        runtime: Runtime::new()?,
+        options: &options,
+    };
+    options.perform(section, |add| {
+        bench.bulk(mebibytes << 20, add)?;
+        bench.small(add)?;
+        bench.connections(add)?;
+        bench.idle(add)
+    })
 }
 
-/// Somebody who is measured.
-pub(crate) trait Named: Copy {
-    fn name(self) -> &'static str;
+struct Bench<'a> {
+    runtime: Runtime,
+    options: &'a Options,
 }
 
-/// What is made of a time.
+/// How a case's time becomes its figure.
 #[derive(Clone, Copy)]
-pub(crate) enum Figure {
+enum Figure {
     /// So many bytes were moved.
     Throughput(usize),
-    /// So many things were done.
+    /// So many things were done, one after the other.
     Each(usize),
+    /// So many things were done, as many as possible.
+    Rate(usize),
 }
 
-impl Figure {
-    fn of(self, time: Duration) -> (f64, String) {
-        match self {
-            Self::Throughput(bytes) => {
-                let rate = bytes as f64 / time.as_secs_f64();
-                let digits = if rate < 1e7 { 2 } else { 0 };
-                (rate, format!("{:.digits$} MB/s", rate / 1e6))
+impl Bench<'_> {
+    fn bulk(&self, total: usize, add: &mut dyn FnMut(Comparison)) -> Result<()> {
+        for (size, text) in [
+            (8 << 10, "8 KiB"),
+            (64 << 10, "64 KiB"),
+            (128_000, "128 000 bytes"),
+            (1 << 20, "1 MiB"),
+        ] {
+            let count = total / size;
+            let mut goals = vec![Goal::ratio(Contender::Tungstenite.name(), 0.95)];
+            goals.push(Goal::ratio(Contender::WsioAdopted.name(), 0.95));
+            if size == 1 << 20 {
+                goals.push(Goal::ratio(Contender::WsStreamTungstenite.name(), 1.3));
             }
-            Self::Each(count) => {
-                let each = time.as_secs_f64() / count as f64;
-                (each, format!("{:.1} µs", each * 1e6))
-            }
+            let title = format!("bulk, writes of {text}");
+            let case = Bulk { count, size };
+            self.compare(&title, Figure::Throughput(count * size), &case, goals, add)?;
         }
+        let (count, size) = (total / (7 << 20), 7 << 20);
+        let case = Frames {
+            count,
+            size,
+            sending: Sending::OneByOne,
+        };
+        let goals = vec![Goal::ratio(Contender::WsStreamTungstenite.name(), 2.5)];
+        let title = "Framed, frames of 7 MiB";
+        self.compare(title, Figure::Throughput(count * size), &case, goals, add)
     }
-}
 
-impl Options {
-    /// Measures a case and prints its table, if it is one that was asked for.
+    fn small(&self, add: &mut dyn FnMut(Comparison)) -> Result<()> {
+        let size = 64;
+        for (count, sending, title) in [
+            (
+                50_000,
+                Sending::OneByOne,
+                "Framed, frames of 64 bytes, sent",
+            ),
+            (500_000, Sending::Fed, "Framed, frames of 64 bytes, fed"),
+        ] {
+            let case = Frames {
+                count,
+                size,
+                sending,
+            };
+            self.compare(
+                title,
+                Figure::Throughput(count * size),
+                &case,
+                Vec::new(),
+                add,
+            )?;
+        }
+        let count = 10_000;
+        let goals = vec![Goal::ratio(Contender::Tungstenite.name(), 1.05)];
+        let case = RoundTrips { count, size };
+        self.compare(
+            "round trip of 64 bytes",
+            Figure::Each(count),
+            &case,
+            goals,
+            add,
+        )
+    }
+
+    fn connections(&self, add: &mut dyn FnMut(Comparison)) -> Result<()> {
+        let count = 1_000;
+        let title = "connections, each for a message there and back";
+        self.measure(title, Figure::Rate(count), Vec::new(), add, |it| {
+            self.runtime
+                .block_on(Sample::of(connections::run(it, count)))
+        })
+    }
+
+    fn idle(&self, add: &mut dyn FnMut(Comparison)) -> Result<()> {
+        let title = "idle memory of an end after its first message, over TCP's";
+        if !self.options.wants(title) {
+            return Ok(());
+        }
+        let all_but_tcp = &CONTENDERS[..CONTENDERS.len() - 1];
+        let contenders = self.options.chosen(all_but_tcp, Contender::name);
+        // It is hardly left to chance.
+        let rounds = self.options.rounds.min(5);
+        let measured = interleave(rounds, &contenders, |contender| {
+            let value = idle::over_tcp(*contender)?;
+            anyhow::Ok(Sample { value, cpu: None })
+        })?;
+        let names = contenders.iter().map(|contender| contender.name());
+        let comparison = Comparison::new(title, Unit::Bytes, Better::Less, names.zip(&measured));
+        add(comparison.with_goals([Goal::Limit(10_240.0)]));
+        Ok(())
+    }
+
+    fn compare(
+        &self,
+        title: &str,
+        figure: Figure,
+        case: &impl Case<Output = ()>,
+        goals: Vec<Goal>,
+        add: &mut dyn FnMut(Comparison),
+    ) -> Result<()> {
+        self.measure(title, figure, goals, add, |contender| {
+            self.runtime.block_on(async {
+                let ends = tcp().await?;
+                Sample::of(contender.run(case, ends)).await
+            })
+        })
+    }
+
+    /// Measures something that takes time, if it was asked for.
     fn measure(
         &self,
         title: &str,
         figure: Figure,
-        run: impl FnMut(&Contender) -> anyhow::Result<Duration>,
-    ) -> anyhow::Result<()> {
-        self.compare(title, figure, CONTENDERS, run)
-    }
-
-    /// The same among others. The first one is who they are compared with.
-    pub(crate) fn compare<C: Named>(
-        &self,
-        title: &str,
-        figure: Figure,
-        contenders: &[C],
-        run: impl FnMut(&C) -> anyhow::Result<Duration>,
-    ) -> anyhow::Result<()> {
-        if !self.wants(title) {
+        goals: Vec<Goal>,
+        add: &mut dyn FnMut(Comparison),
+        mut run: impl FnMut(Contender) -> Result<(Duration, f64)>,
+    ) -> Result<()> {
+        if !self.options.wants(title) {
             return Ok(());
         }
-        let contenders = self.chosen(contenders);
-        let measured = interleave(self.rounds, &contenders, run)?;
-        print(title, &contenders, &measured, |time| figure.of(time));
+        let contenders = self.options.chosen(CONTENDERS, Contender::name);
+        let measured = interleave(self.options.rounds, &contenders, |contender| {
+            let (time, cpu) = run(*contender)?;
+            anyhow::Ok(Sample {
+                value: figure.of(time.as_secs_f64()),
+                cpu: Some(cpu),
+            })
+        })?;
+        let names = contenders.iter().map(|contender| contender.name());
+        let measured = names.zip(&measured);
+        let comparison = Comparison::new(title, figure.unit(), figure.better(), measured);
+        add(comparison.with_goals(goals));
         Ok(())
-    }
-
-    /// Whether a case is one that was asked for.
-    pub(crate) fn wants(&self, title: &str) -> bool {
-        title.contains(&self.case)
-    }
-
-    /// The first contender, and who else was asked for.
-    pub(crate) fn chosen<C: Named>(&self, contenders: &[C]) -> Vec<C> {
-        let (first, others) = contenders.split_at(1.min(contenders.len()));
-        let others = others
-            .iter()
-            .filter(|it| it.name().contains(&self.contender));
-        first.iter().chain(others).copied().collect()
     }
 }
 
-/// One table: the figure of every contender, and the first one's as a ratio of it.
-fn print<C: Named>(
-    title: &str,
-    contenders: &[C],
-    measured: &[Measured],
-    figure: impl Fn(Duration) -> (f64, String),
-) {
-    let first = measured.first().map(Measured::median).unwrap_or_default();
-    let ours = figure(first).0;
-    let mut table = Table::new([title, "median", "spread", "wsio / this"]);
-    for (contender, measured) in contenders.iter().zip(measured) {
-        let (value, text) = figure(measured.median());
-        let spread = format!("{:.0} %", measured.spread() * 100.0);
-        table.row([
-            contender.name(),
-            &text,
-            &spread,
-            &format!("{:.2}", ours / value),
-        ]);
+impl Figure {
+    fn of(self, seconds: f64) -> f64 {
+        match self {
+            Self::Throughput(count) | Self::Rate(count) => count as f64 / seconds,
+            Self::Each(count) => seconds / count as f64,
+        }
     }
-    println!("{table}");
+
+    fn unit(self) -> Unit {
+        match self {
+            Self::Throughput(_) => Unit::BytesPerSecond,
+            Self::Rate(_) => Unit::PerSecond,
+            Self::Each(_) => Unit::Seconds,
+        }
+    }
+
+    fn better(self) -> Better {
+        match self {
+            Self::Throughput(_) | Self::Rate(_) => Better::More,
+            Self::Each(_) => Better::Less,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! The workspace's commands. Each does its own set-up.
 
+mod bench;
 mod command;
 mod demo;
 mod metadata;
@@ -22,12 +23,15 @@ enum Cli {
     Test(test::Args),
     /// Builds the demonstration, serves it and prints its address.
     Demo(demo::Args),
+    /// Measures wsio beside its peers and makes benches/RESULTS.md.
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse() {
         Cli::Test(args) => test::run(&args),
         Cli::Demo(args) => demo::run(&args),
+        Cli::Bench(args) => bench::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -68,6 +68,23 @@ pub(crate) fn openssl() -> Result<(), Failure> {
     install("pkg-config libssl-dev", "There is no OpenSSL to build with")
 }
 
+/// Makes callgrind available.
+pub(crate) fn valgrind() -> Result<(), Failure> {
+    program("valgrind", "valgrind")
+}
+
+/// Makes the optimizer for wasm available.
+pub(crate) fn wasm_opt() -> Result<(), Failure> {
+    program("wasm-opt", "binaryen")
+}
+
+fn program(name: &str, package: &str) -> Result<(), Failure> {
+    match path::program(&[name]) {
+        Some(_) => Ok(()),
+        None => install(package, &format!("There is no {name} here")),
+    }
+}
+
 fn browser_with_driver() -> Option<PathBuf> {
     let named = |name| env::var_os(name).map(PathBuf::from);
     named("CHROMEDRIVER").or_else(|| path::program(&["chromedriver"]))?;

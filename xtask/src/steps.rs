@@ -132,7 +132,7 @@ fn clippy() -> Vec<Command> {
 
 fn clippy_wasm() -> Vec<Command> {
     let library = Command::cargo("clippy -p wsio --all-targets").args(WASM);
-    let pages = "clippy -p wsio-demo-page --target wasm32-unknown-unknown";
+    let pages = "clippy -p wsio-demo-page -p wsio-bench-browser --target wasm32-unknown-unknown";
     [library, Command::cargo(pages)]
         .map(|c| c.args("-- -D warnings"))
         .into()

@@ -17,8 +17,6 @@ use sse_stream::SseByteStream;
 use tokio_util::{codec::FramedRead, io::StreamReader};
 use wsio::sse::{SseCodec, SseDecoder, SseItem, SseReader};
 
-use crate::Named;
-
 /// Everybody who is measured, and first who the others are compared with.
 pub(crate) const DECODERS: &[Decoder] = &[
     Decoder::Reader,
@@ -47,10 +45,10 @@ pub(crate) enum Decoder {
     EventsourceClient,
 }
 
-impl Named for Decoder {
-    fn name(self) -> &'static str {
+impl Decoder {
+    pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Reader => "wsio, SseReader",
+            Self::Reader => "wsio",
             Self::Codec => "wsio, SseCodec",
             Self::Feed => "wsio, SseDecoder",
             Self::EventsourceStream => "eventsource-stream",
@@ -58,9 +56,7 @@ impl Named for Decoder {
             Self::EventsourceClient => "eventsource-client",
         }
     }
-}
 
-impl Decoder {
     /// Decodes all the pieces and hands out every event's name, data and id, which is empty if
     /// there is none.
     pub(crate) async fn run(
