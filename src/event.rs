@@ -142,6 +142,39 @@ impl CloseCode {
     /// neither sent nor received: tungstenite takes it for an invalid code.
     pub const BAD_GATEWAY: Self = Self(1014);
 
+    /// What is added to an HTTP status to make a code of it.
+    const HTTP: u16 = 4000;
+
+    /// Returns the code that stands for an HTTP status, 4000 plus the status.
+    ///
+    /// A browser hides the status of a refused handshake from a page, but not the code of a Close
+    /// frame. Returns `None` for a number that is not a status (RFC 9110 § 15: 100 to 599).
+    ///
+    /// ```
+    /// use wsio::CloseCode;
+    ///
+    /// let busy = CloseCode::from_http_status(503).unwrap();
+    /// assert_eq!(busy, 4503);
+    /// assert_eq!(busy.http_status(), Some(503));
+    /// assert_eq!(CloseCode::NORMAL.http_status(), None);
+    /// ```
+    #[must_use]
+    pub const fn from_http_status(status: u16) -> Option<Self> {
+        match status {
+            100..=599 => Some(Self(Self::HTTP + status)),
+            _ => None,
+        }
+    }
+
+    /// Returns the HTTP status this code stands for, if it is one of 4100 to 4599.
+    #[must_use]
+    pub const fn http_status(self) -> Option<u16> {
+        match self.0.checked_sub(Self::HTTP) {
+            Some(status @ 100..=599) => Some(status),
+            _ => None,
+        }
+    }
+
     /// Whether this code is one for applications and libraries: 3000 to 4999.
     #[must_use]
     pub fn is_private(self) -> bool {
