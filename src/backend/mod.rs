@@ -19,15 +19,13 @@ use crate::{
     options::Options,
 };
 
-#[cfg(all(target_family = "wasm", target_os = "unknown"))]
-pub(crate) mod browser;
 #[cfg(feature = "http")]
 pub(crate) mod http;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub(crate) mod native;
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
-use browser as selected;
+use crate::target::browser::backend as selected;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 use native as selected;
 

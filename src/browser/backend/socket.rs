@@ -11,8 +11,15 @@ use send_wrapper::SendWrapper;
 use web_sys::WebSocket;
 
 use super::{
-    Moment, Setup, Transport, inbox::Inbox, outbox::Outbox, plain::Plain, shared::Shared,
-    streams::Streams, thrown, wire::Wire,
+    PageInstant,
+    page_socket::PageSocket,
+    plain::PlainSocket,
+    receive_queue::ReceiveQueue,
+    receive_queue::SharedQueue,
+    streams::StreamSocket,
+    thrown,
+    transport::{BrowserOptions, Transport},
+    write_merger::WriteMerger,
 };
 use crate::{
     Error, ErrorKind, WsMessage,
@@ -23,23 +30,23 @@ use crate::{
 
 /// The parts live on the thread that made them; a socket can be moved to another thread, but
 /// using or dropping it there panics, for JavaScript's objects cannot follow.
-pub(crate) struct Socket(SendWrapper<Parts>);
+pub(crate) struct BrowserSocket(SendWrapper<SocketParts>);
 
-struct Parts {
-    wire: Rc<dyn Wire>,
-    shared: Rc<Shared>,
-    outbox: Rc<Outbox>,
+struct SocketParts {
+    page_socket: Rc<dyn PageSocket>,
+    shared: Rc<SharedQueue>,
+    merger: Rc<WriteMerger>,
     high_water_mark: usize,
     is_closing: bool,
     end: Option<End>,
 }
 
-impl Socket {
+impl BrowserSocket {
     /// Begins to connect.
     fn start(target: &Target, transport: Transport, options: &Options) -> Result<Self, Error> {
         let streams = match transport {
-            Transport::Auto => Streams::is_safe(),
-            Transport::WebSocketStream if !Streams::is_available() => {
+            Transport::Auto => StreamSocket::is_safe(),
+            Transport::WebSocketStream if !StreamSocket::is_available() => {
                 let message = "this browser has no WebSocketStream";
                 return Err(Error::new(ErrorKind::Unsupported, message));
             }
@@ -48,28 +55,29 @@ impl Socket {
         };
         let refused = |thrown| thrown::construction(&target.url, &thrown);
         Ok(if streams {
-            let shared = Shared::new(Inbox::new(options, usize::MAX));
-            let wire = Streams::connect(target, Rc::clone(&shared), options).map_err(refused)?;
-            Self::new(wire, shared, options)
+            let shared = SharedQueue::new(ReceiveQueue::new(options, usize::MAX));
+            let page_socket =
+                StreamSocket::connect(target, Rc::clone(&shared), options).map_err(refused)?;
+            Self::new(page_socket, shared, options)
         } else {
-            let shared = Shared::new(Inbox::new(options, options.receive_limit));
-            let wire = Plain::connect(target, Rc::clone(&shared)).map_err(refused)?;
-            Self::new(wire, shared, options)
+            let shared = SharedQueue::new(ReceiveQueue::new(options, options.receive_limit));
+            let page_socket = PlainSocket::connect(target, Rc::clone(&shared)).map_err(refused)?;
+            Self::new(page_socket, shared, options)
         })
     }
 
     /// Takes over a socket, which must be connecting or have been open for no longer than the
     /// current task: messages that came before are lost.
     pub(crate) fn adopt(socket: WebSocket, options: &Options) -> Self {
-        let shared = Shared::new(Inbox::new(options, options.receive_limit));
-        let wire = Plain::adopt(socket, Rc::clone(&shared));
-        Self::new(wire, shared, options)
+        let shared = SharedQueue::new(ReceiveQueue::new(options, options.receive_limit));
+        let page_socket = PlainSocket::adopt(socket, Rc::clone(&shared));
+        Self::new(page_socket, shared, options)
     }
 
-    fn new(wire: Rc<dyn Wire>, shared: Rc<Shared>, options: &Options) -> Self {
-        Self(SendWrapper::new(Parts {
-            outbox: Outbox::new(Rc::clone(&wire), options.write_chunk),
-            wire,
+    fn new(page_socket: Rc<dyn PageSocket>, shared: Rc<SharedQueue>, options: &Options) -> Self {
+        Self(SendWrapper::new(SocketParts {
+            merger: WriteMerger::new(Rc::clone(&page_socket), options.write_chunk),
+            page_socket,
             shared,
             high_water_mark: options.high_water_mark,
             is_closing: false,
@@ -80,20 +88,20 @@ impl Socket {
     /// Waits until the socket is open. Dropping `self` meanwhile closes it.
     pub(crate) async fn opened(self) -> Result<(Self, Negotiated), Error> {
         std::future::poll_fn(|cx| self.0.poll_open(cx)).await?;
-        let negotiated = self.0.wire.negotiated();
+        let negotiated = self.0.page_socket.negotiated();
         Ok((self, negotiated))
     }
 }
 
-impl Parts {
+impl SocketParts {
     fn poll_open(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.shared.register(cx.waker());
-        let inbox = self.shared.inbox();
-        // Opened and closed within one task is open: there may be messages in between.
-        if inbox.is_open() {
+        let queue = self.shared.queue();
+        // JsOpened and closed within one task is open: there may be messages in between.
+        if queue.is_open() {
             return Poll::Ready(Ok(()));
         }
-        match inbox.closed() {
+        match queue.closed() {
             Some(event) => Poll::Ready(Err(thrown::unconnected(event.clone()))),
             None => Poll::Pending,
         }
@@ -105,9 +113,9 @@ impl Parts {
         if let Some(end) = &self.end {
             return Poll::Ready(end.clone());
         }
-        let inbox = self.shared.inbox();
-        let (failure, end) = (inbox.failure().cloned(), inbox.end());
-        drop(inbox);
+        let queue = self.shared.queue();
+        let (failure, end) = (queue.failure().cloned(), queue.end());
+        drop(queue);
         if let Some(end) = end {
             self.over(end.clone());
             return Poll::Ready(end);
@@ -120,33 +128,33 @@ impl Parts {
 
     fn close(&mut self, code: Option<CloseCode>, reason: &str) {
         self.is_closing = true;
-        let _ = self.outbox.flush();
-        self.wire.close(code, reason);
+        let _ = self.merger.flush();
+        self.page_socket.close(code, reason);
     }
 
     fn over(&mut self, end: End) {
-        self.wire.release();
+        self.page_socket.release();
         self.is_closing = true;
         self.end = Some(end);
     }
 
     fn is_closing(&self) -> bool {
-        self.is_closing || self.shared.inbox().is_closing()
+        self.is_closing || self.shared.queue().is_closing()
     }
 
     fn check_open(&self) -> Result<(), Unsendable> {
-        let is_open = !self.is_closing() && self.wire.is_open();
+        let is_open = !self.is_closing() && self.page_socket.is_open();
         is_open.then_some(()).ok_or(Unsendable { cause: None })
     }
 }
 
-impl backend::Socket for Socket {
-    type Setup = Setup;
+impl backend::Socket for BrowserSocket {
+    type Setup = BrowserOptions;
 
     fn connect(
         target: Target,
         options: &Options,
-        setup: Setup,
+        setup: BrowserOptions,
     ) -> impl Future<Output = Result<(Self, Negotiated), Error>> + Send {
         let options = options.clone();
         // Nothing happens before the future is polled, as with any other.
@@ -168,10 +176,10 @@ impl backend::Socket for Socket {
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<WsMessage, End>> {
         let end = self.0.poll_events(cx);
-        let message = self.0.shared.inbox().pop();
+        let message = self.0.shared.queue().pop();
         match message {
             Some(message) => {
-                self.0.wire.resume();
+                self.0.page_socket.resume();
                 Poll::Ready(Ok(message))
             }
             None => end.map(Err),
@@ -186,27 +194,27 @@ impl backend::Socket for Socket {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
         self.0.check_open()?;
         self.0.shared.register(cx.waker());
-        while !self.0.outbox.has_room(self.0.high_water_mark) {
-            ready!(self.0.wire.poll_progress(cx));
+        while !self.0.merger.has_room(self.0.high_water_mark) {
+            ready!(self.0.page_socket.poll_progress(cx));
         }
         Poll::Ready(Ok(()))
     }
 
     fn send(&mut self, message: WsMessage) -> Result<(), Unsendable> {
         self.0.check_open()?;
-        self.0.outbox.send(message).map_err(Into::into)
+        self.0.merger.send(message).map_err(Into::into)
     }
 
     fn write(&mut self, _cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Result<usize, Unsendable> {
         self.0.check_open()?;
-        self.0.outbox.write(bytes).map_err(Into::into)
+        self.0.merger.write(bytes).map_err(Into::into)
     }
 
     /// What the browser has is out of our hands, and what was written leaves with this turn. Once
     /// the connection is lost, the browser still tells how much of that it had not sent.
     fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
         let is_lost = match &self.0.end {
-            Some(end) => !end.event.was_clean && self.0.outbox.buffered() > 0,
+            Some(end) => !end.event.was_clean && self.0.merger.buffered() > 0,
             None => false,
         };
         Poll::Ready(match is_lost {
@@ -225,10 +233,10 @@ impl backend::Socket for Socket {
     }
 
     fn fail(&mut self, failure: Failure) {
-        let mut inbox = self.0.shared.inbox();
-        inbox.discard();
-        inbox.fail(failure.clone());
-        drop(inbox);
+        let mut queue = self.0.shared.queue();
+        queue.discard();
+        queue.fail(failure.clone());
+        drop(queue);
         if !self.0.is_closing {
             self.0
                 .close(Some(private_code(failure.code)), failure.message);
@@ -239,7 +247,7 @@ impl backend::Socket for Socket {
         if self.0.end.is_some() {
             return;
         }
-        let failure = self.0.shared.inbox().failure().cloned();
+        let failure = self.0.shared.queue().failure().cloned();
         let end = failure.map_or(end, |failure| End::failed(&failure));
         if !self.0.is_closing {
             self.0.close(None, "");
@@ -248,8 +256,8 @@ impl backend::Socket for Socket {
     }
 
     fn discard_input(&mut self) {
-        self.0.shared.inbox().discard();
-        self.0.wire.resume();
+        self.0.shared.queue().discard();
+        self.0.page_socket.resume();
     }
 
     fn is_closing(&self) -> bool {
@@ -257,31 +265,31 @@ impl backend::Socket for Socket {
     }
 
     fn buffered_amount(&self) -> usize {
-        self.0.outbox.buffered()
+        self.0.merger.buffered()
     }
 
-    fn last_activity(&self) -> Moment {
-        if self.0.wire.is_paused() {
-            return Moment::now();
+    fn last_activity(&self) -> PageInstant {
+        if self.0.page_socket.is_paused() {
+            return PageInstant::now();
         }
-        self.0.shared.inbox().last_activity()
+        self.0.shared.queue().last_activity()
     }
 }
 
 /// Closes a socket that is given up while it connects, or after the end of the page's interest.
-impl Drop for Parts {
+impl Drop for SocketParts {
     fn drop(&mut self) {
-        self.shared.inbox().discard();
+        self.shared.queue().discard();
         if self.end.is_none() && !self.is_closing {
-            self.wire.close(None, "");
+            self.page_socket.close(None, "");
         }
-        self.wire.release();
+        self.page_socket.release();
     }
 }
 
-impl fmt::Debug for Socket {
+impl fmt::Debug for BrowserSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Socket")
+        f.debug_struct("BrowserSocket")
             .field("is_closing", &self.0.is_closing)
             .field("end", &self.0.end)
             .finish_non_exhaustive()

@@ -1,10 +1,16 @@
 //! What the browser has brought and nobody has read yet.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    cell::{RefCell, RefMut},
+    collections::VecDeque,
+    rc::Rc,
+    sync::Arc,
+    task::Waker,
+};
 
 use wasm_bindgen::JsValue;
 
-use super::{Moment, message::Raw};
+use super::{PageInstant, received_message::ReceivedMessage};
 use crate::{
     ErrorKind, WsMessage,
     backend::{Clock as _, End, Failure},
@@ -12,10 +18,42 @@ use crate::{
     options::Options,
 };
 
+/// What was received, and who waits for it.
+#[derive(Debug)]
+pub(super) struct SharedQueue {
+    queue: RefCell<ReceiveQueue>,
+    waker: RefCell<Waker>,
+}
+
+impl SharedQueue {
+    pub(super) fn new(queue: ReceiveQueue) -> Rc<Self> {
+        Rc::new(Self {
+            queue: RefCell::new(queue),
+            waker: RefCell::new(Waker::noop().clone()),
+        })
+    }
+
+    /// Not to be held while anything is woken.
+    pub(super) fn queue(&self) -> RefMut<'_, ReceiveQueue> {
+        self.queue.borrow_mut()
+    }
+
+    /// From now on events wake this one.
+    pub(super) fn register(&self, waker: &Waker) {
+        self.waker.borrow_mut().clone_from(waker);
+    }
+
+    /// The waker is cloned out first: what it wakes may come back here.
+    pub(super) fn wake(&self) {
+        let waker = self.waker.borrow().clone();
+        waker.wake();
+    }
+}
+
 /// Filled by the browser's callbacks, emptied by the socket.
 #[derive(Debug)]
-pub(super) struct Inbox {
-    messages: VecDeque<Raw>,
+pub(super) struct ReceiveQueue {
+    messages: VecDeque<ReceivedMessage>,
     bytes: usize,
     limit: usize,
     max_message_size: usize,
@@ -31,11 +69,11 @@ pub(super) struct Inbox {
     /// Whether the browser may have dropped something that was received.
     cut: bool,
     /// When something last came, if anybody wants to know.
-    last_activity: Moment,
+    last_activity: PageInstant,
     keeps_time: bool,
 }
 
-impl Inbox {
+impl ReceiveQueue {
     /// More bytes than `limit` waiting to be read are a failure. A message that waits alone is
     /// let be: it has a limit of its own.
     pub(super) fn new(options: &Options, limit: usize) -> Self {
@@ -50,7 +88,7 @@ impl Inbox {
             closing: false,
             closed: None,
             cut: false,
-            last_activity: Moment::now(),
+            last_activity: PageInstant::now(),
             keeps_time: options.idle_timeout.is_some(),
         }
     }
@@ -108,12 +146,12 @@ impl Inbox {
     /// Takes a message as the browser gives it.
     pub(super) fn push(&mut self, data: JsValue) {
         if self.keeps_time {
-            self.last_activity = Moment::now();
+            self.last_activity = PageInstant::now();
         }
         if self.deaf {
             return;
         }
-        match Raw::new(data) {
+        match ReceivedMessage::new(data) {
             // A Blob, say, would have to be read in another way, and none comes unless somebody
             // changed the socket's `binaryType` behind our back.
             None => self.fail(undecodable()),
@@ -141,7 +179,7 @@ impl Inbox {
         self.bytes
     }
 
-    pub(super) fn last_activity(&self) -> Moment {
+    pub(super) fn last_activity(&self) -> PageInstant {
         self.last_activity
     }
 

@@ -1,6 +1,6 @@
 //! The plain `WebSocket`, which every browser has.
 
-mod handlers;
+mod listeners;
 mod ticker;
 
 use std::{
@@ -13,10 +13,10 @@ use js_sys::{Array, Uint8Array};
 use wasm_bindgen::JsValue;
 use web_sys::{BinaryType, WebSocket};
 
-use self::{handlers::Handlers, ticker::Ticker};
+use self::{listeners::SocketListeners, ticker::BufferTicker};
 use super::{
-    shared::Shared,
-    wire::{Refused, Wire, has_shared_memory},
+    page_socket::{PageSocket, SendRefused, has_shared_memory},
+    receive_queue::SharedQueue,
 };
 use crate::{
     WsMessage,
@@ -26,12 +26,12 @@ use crate::{
 
 /// A `WebSocket` and the listeners on it.
 #[derive(Debug)]
-pub(super) struct Plain {
+pub(super) struct PlainSocket {
     socket: WebSocket,
     /// `None` once nobody is interested any more.
-    handlers: RefCell<Option<Handlers>>,
-    shared: Rc<Shared>,
-    ticker: RefCell<Ticker>,
+    listeners: RefCell<Option<SocketListeners>>,
+    shared: Rc<SharedQueue>,
+    ticker: RefCell<BufferTicker>,
     /// `bufferedAmount` when it was last looked at, and what was sent since: an upper bound.
     /// It does not change within a task, and looking costs a call into JavaScript.
     last_look: Cell<usize>,
@@ -39,9 +39,9 @@ pub(super) struct Plain {
     copies: bool,
 }
 
-impl Plain {
+impl PlainSocket {
     /// Makes the browser's socket.
-    pub(super) fn connect(target: &Target, shared: Rc<Shared>) -> Result<Rc<Self>, JsValue> {
+    pub(super) fn connect(target: &Target, shared: Rc<SharedQueue>) -> Result<Rc<Self>, JsValue> {
         let socket = if target.protocols.is_empty() {
             WebSocket::new(&target.url)
         } else {
@@ -53,15 +53,15 @@ impl Plain {
 
     /// Takes over a socket, which must be connecting or have been open for no longer than the
     /// current task: messages that came before are lost.
-    pub(super) fn adopt(socket: WebSocket, shared: Rc<Shared>) -> Rc<Self> {
+    pub(super) fn adopt(socket: WebSocket, shared: Rc<SharedQueue>) -> Rc<Self> {
         socket.set_binary_type(BinaryType::Arraybuffer);
         if socket.ready_state() == WebSocket::OPEN {
-            shared.inbox().open();
+            shared.queue().open();
         }
-        let handlers = Handlers::attach(&socket, &shared);
+        let listeners = SocketListeners::attach(&socket, &shared);
         Rc::new(Self {
             socket,
-            handlers: RefCell::new(Some(handlers)),
+            listeners: RefCell::new(Some(listeners)),
             shared,
             ticker: RefCell::default(),
             last_look: Cell::new(0),
@@ -79,7 +79,7 @@ impl Plain {
     }
 }
 
-impl Wire for Plain {
+impl PageSocket for PlainSocket {
     fn negotiated(&self) -> Negotiated {
         Negotiated {
             url: self.socket.url(),
@@ -93,24 +93,24 @@ impl Wire for Plain {
         self.socket.ready_state() == WebSocket::OPEN
     }
 
-    fn send(&self, message: WsMessage) -> Result<(), Refused> {
+    fn send(&self, message: WsMessage) -> Result<(), SendRefused> {
         match message {
             WsMessage::Text(text) => {
                 self.note(text.len());
-                self.socket.send_with_str(&text).map_err(Refused)
+                self.socket.send_with_str(&text).map_err(SendRefused)
             }
             WsMessage::Binary(bytes) => self.send_bytes(&bytes),
         }
     }
 
-    fn send_bytes(&self, bytes: &[u8]) -> Result<(), Refused> {
+    fn send_bytes(&self, bytes: &[u8]) -> Result<(), SendRefused> {
         self.note(bytes.len());
         if self.copies {
             self.socket.send_with_js_u8_array(&Uint8Array::from(bytes))
         } else {
             self.socket.send_with_u8_array(bytes)
         }
-        .map_err(Refused)
+        .map_err(SendRefused)
     }
 
     fn buffered(&self) -> usize {
@@ -156,7 +156,7 @@ impl Wire for Plain {
     }
 
     fn release(&self) {
-        self.handlers.take();
+        self.listeners.take();
         self.ticker.take();
     }
 }

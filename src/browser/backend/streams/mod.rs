@@ -2,8 +2,8 @@
 
 mod bindings;
 mod callbacks;
-mod incoming;
-mod outgoing;
+mod read_side;
+mod write_side;
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
@@ -15,14 +15,14 @@ use js_sys::{Array, JsString, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
 use self::{
-    bindings::{CloseInfo, Opened, Options as JsOptions, Promised, Read, WebSocketStream},
-    callbacks::Callbacks,
-    incoming::Incoming,
-    outgoing::{Closing, Outgoing},
+    bindings::{JsCloseInfo, JsOpened, JsPromise, JsReadResult, JsStreamOptions, WebSocketStream},
+    callbacks::PromiseCallbacks,
+    read_side::ReadSide,
+    write_side::{CloseProgress, WriteSide},
 };
 use super::{
-    shared::Shared,
-    wire::{Refused, Wire, has_shared_memory},
+    page_socket::{PageSocket, SendRefused, has_shared_memory},
+    receive_queue::SharedQueue,
 };
 use crate::{
     WsMessage,
@@ -36,13 +36,13 @@ use crate::{
 /// In the loops over messages there is neither a future nor a closure for each: every read and
 /// every write calls back the same few closures.
 #[derive(Debug)]
-pub(super) struct Streams {
+pub(super) struct StreamSocket {
     socket: WebSocketStream,
-    shared: Rc<Shared>,
+    shared: Rc<SharedQueue>,
     /// `None` once the last promise is settled.
-    callbacks: RefCell<Option<Callbacks>>,
-    incoming: RefCell<Incoming>,
-    outgoing: RefCell<Outgoing>,
+    callbacks: RefCell<Option<PromiseCallbacks>>,
+    read_side: RefCell<ReadSide>,
+    write_side: RefCell<WriteSide>,
     negotiated: OnceCell<Negotiated>,
     /// Whether the opening handshake is under way.
     opening: Cell<bool>,
@@ -52,7 +52,7 @@ pub(super) struct Streams {
     receive_limit: usize,
 }
 
-impl Streams {
+impl StreamSocket {
     /// Whether this page has it.
     pub(super) fn is_available() -> bool {
         Reflect::has(&js_sys::global(), &"WebSocketStream".into()).unwrap_or(false)
@@ -67,96 +67,96 @@ impl Streams {
     /// Makes the browser's socket.
     pub(super) fn connect(
         target: &Target,
-        shared: Rc<Shared>,
+        shared: Rc<SharedQueue>,
         options: &Options,
     ) -> Result<Rc<Self>, JsValue> {
-        let js_options = JsOptions::new();
+        let js_options = JsStreamOptions::new();
         let protocols: Array = target.protocols.iter().map(JsValue::from).collect();
         js_options.set_protocols(&protocols);
         let streams = Rc::new(Self {
             socket: WebSocketStream::new(&target.url, &js_options)?,
             shared,
             callbacks: RefCell::default(),
-            incoming: RefCell::new(Incoming::new(options)),
-            outgoing: RefCell::new(Outgoing::new(options.write_chunk, has_shared_memory())),
+            read_side: RefCell::new(ReadSide::new(options)),
+            write_side: RefCell::new(WriteSide::new(options.write_chunk, has_shared_memory())),
             negotiated: OnceCell::new(),
             opening: Cell::new(true),
             closed: OnceCell::new(),
             crowded: Cell::new(false),
             receive_limit: options.receive_limit,
         });
-        let callbacks = Callbacks::new(&streams);
+        let callbacks = PromiseCallbacks::new(&streams);
         callbacks.await_opened(&streams.socket.opened());
         callbacks.await_closed(&streams.socket.closed());
         streams.callbacks.replace(Some(callbacks));
         Ok(streams)
     }
 
-    /// The first read is under way before anything else can happen: see [`Incoming`].
-    fn on_opened(&self, opened: &Opened) {
+    /// The first read is under way before anything else can happen: see [`ReadSide`].
+    fn on_opened(&self, opened: &JsOpened) {
         self.opening.set(false);
         let _ = self.negotiated.set(Negotiated {
             url: self.socket.url(),
             protocol: opened.protocol(),
             extensions: opened.extensions(),
         });
-        self.outgoing.borrow_mut().writer = Some(opened.writable().writer());
-        self.incoming.borrow_mut().reader = Some(opened.readable().reader());
-        self.shared.inbox().open();
+        self.write_side.borrow_mut().writer = Some(opened.writable().writer());
+        self.read_side.borrow_mut().reader = Some(opened.readable().reader());
+        self.shared.queue().open();
         self.read_on();
         self.shared.wake();
     }
 
     fn on_refused(&self) {
         self.opening.set(false);
-        self.incoming.borrow_mut().over = true;
+        self.read_side.borrow_mut().over = true;
         self.finish();
         self.shared.wake();
     }
 
-    fn on_read(&self, read: &Read) {
+    fn on_read(&self, read: &JsReadResult) {
         let message = read.value();
-        let mut incoming = self.incoming.borrow_mut();
-        incoming.reading = false;
+        let mut read_side = self.read_side.borrow_mut();
+        read_side.reading = false;
         if message.is_undefined() {
-            incoming.over = true;
-            let is_cut = incoming.may_be_cut() && !self.is_closing();
-            drop(incoming);
-            self.shared.inbox().begin_closing(is_cut);
+            read_side.over = true;
+            let is_cut = read_side.may_be_cut() && !self.is_closing();
+            drop(read_side);
+            self.shared.queue().begin_closing(is_cut);
             self.finish();
             return self.shared.wake();
         }
-        incoming.received();
-        drop(incoming);
+        read_side.received();
+        drop(read_side);
         let is_closing = self.is_closing();
-        let mut inbox = self.shared.inbox();
-        inbox.push(message);
+        let mut queue = self.shared.queue();
+        queue.push(message);
         // Reading is not stopped any more, and a page that has closed is owed nothing that comes
         // then: of a plain WebSocket it gets none of it.
-        if is_closing && inbox.bytes() > self.receive_limit {
-            inbox.stop();
+        if is_closing && queue.bytes() > self.receive_limit {
+            queue.stop();
         }
-        drop(inbox);
+        drop(queue);
         self.read_on();
         self.shared.wake();
     }
 
     /// The connection was lost; `closed` tells how.
     fn on_unread(&self) {
-        let mut incoming = self.incoming.borrow_mut();
-        incoming.reading = false;
-        incoming.over = true;
-        drop(incoming);
+        let mut read_side = self.read_side.borrow_mut();
+        read_side.reading = false;
+        read_side.over = true;
+        drop(read_side);
         self.finish();
         self.shared.wake();
     }
 
     fn on_written(&self) {
-        let mut outgoing = self.outgoing.borrow_mut();
-        outgoing.written();
-        let promised = outgoing.next();
-        self.tell_closing(&mut outgoing);
-        drop(outgoing);
+        let mut write_side = self.write_side.borrow_mut();
+        write_side.written();
+        let promised = write_side.next();
+        self.tell_closing(&mut write_side);
+        drop(write_side);
         self.await_written(promised);
         if self.crowded.take() {
             self.shared.wake();
@@ -165,18 +165,18 @@ impl Streams {
 
     /// The connection has ended; `closed` tells how.
     fn on_unwritten(&self) {
-        let mut outgoing = self.outgoing.borrow_mut();
-        outgoing.writing = false;
-        outgoing.broken = true;
-        outgoing.clear();
-        drop(outgoing);
+        let mut write_side = self.write_side.borrow_mut();
+        write_side.writing = false;
+        write_side.broken = true;
+        write_side.clear();
+        drop(write_side);
         self.shared.wake();
     }
 
     /// A promise that is rejected tells of its end by the same properties, as far as it does. It
     /// also is when a Close frame came while something waited to be sent, which is as clean to a
     /// plain `WebSocket` as any other.
-    fn on_closed(&self, info: &CloseInfo) {
+    fn on_closed(&self, info: &JsCloseInfo) {
         let code = info.code().as_f64().map(|code| code as u16);
         let code = code.map_or(CloseCode::ABNORMAL, CloseCode::from);
         let _ = self.closed.set(CloseEvent {
@@ -185,7 +185,7 @@ impl Streams {
             was_clean: code != CloseCode::ABNORMAL,
         });
         // The end of the reading is still to be found, and maybe a last message before it.
-        self.incoming.borrow_mut().hurry();
+        self.read_side.borrow_mut().hurry();
         self.read_on();
         self.finish();
         self.shared.wake();
@@ -193,16 +193,16 @@ impl Streams {
 
     /// Reads, unless too much waits already.
     fn read_on(&self) {
-        let mut incoming = self.incoming.borrow_mut();
-        let wants = incoming.wants(&self.shared.inbox());
+        let mut read_side = self.read_side.borrow_mut();
+        let wants = read_side.wants(&self.shared.queue());
         let callbacks = self.callbacks.borrow();
-        if let (true, Some(reader), Some(callbacks)) = (wants, &incoming.reader, &*callbacks) {
+        if let (true, Some(reader), Some(callbacks)) = (wants, &read_side.reader, &*callbacks) {
             callbacks.await_read(&reader.read());
-            incoming.reading = true;
+            read_side.reading = true;
         }
     }
 
-    fn await_written(&self, promised: Option<Promised>) {
+    fn await_written(&self, promised: Option<JsPromise>) {
         if let (Some(promised), Some(callbacks)) = (promised, &*self.callbacks.borrow()) {
             callbacks.await_written(&promised);
         }
@@ -210,42 +210,42 @@ impl Streams {
 
     /// Tells of the end as soon as all that came before it has been read and it is known.
     fn finish(&self) {
-        if let (true, Some(event)) = (self.incoming.borrow().over, self.closed.get()) {
-            self.shared.inbox().close(event.clone());
+        if let (true, Some(event)) = (self.read_side.borrow().over, self.closed.get()) {
+            self.shared.queue().close(event.clone());
         }
     }
 
     /// Closes once everything is written but what the browser has already: it sends that before
     /// the Close frame.
-    fn tell_closing(&self, outgoing: &mut Outgoing) {
-        if !outgoing.is_empty() {
+    fn tell_closing(&self, write_side: &mut WriteSide) {
+        if !write_side.is_empty() {
             return;
         }
-        let Closing::Wanted(code, reason) = &outgoing.closing else {
+        let CloseProgress::Wanted(code, reason) = &write_side.closing else {
             return;
         };
-        let info = CloseInfo::new();
+        let info = JsCloseInfo::new();
         if let Some(code) = code {
             info.set_code(u16::from(*code));
             info.set_reason(reason);
         }
         if self.socket.close(&info).is_err() {
-            let _ = self.socket.close(&CloseInfo::new());
+            let _ = self.socket.close(&JsCloseInfo::new());
         }
-        outgoing.closing = Closing::Told;
+        write_side.closing = CloseProgress::Told;
     }
 
     /// Whether the page has begun to close.
     fn is_closing(&self) -> bool {
-        !matches!(self.outgoing.borrow().closing, Closing::No)
+        !matches!(self.write_side.borrow().closing, CloseProgress::No)
     }
 
     /// Lets the callbacks go if no promise is left that could call them.
     fn forget(&self) {
         let is_settled = !self.opening.get()
             && self.closed.get().is_some()
-            && !self.incoming.borrow().reading
-            && !self.outgoing.borrow().writing;
+            && !self.read_side.borrow().reading
+            && !self.write_side.borrow().writing;
         if is_settled {
             let callbacks = self.callbacks.take();
             drop(callbacks);
@@ -253,29 +253,29 @@ impl Streams {
     }
 }
 
-impl Wire for Streams {
+impl PageSocket for StreamSocket {
     fn negotiated(&self) -> Negotiated {
         self.negotiated.get().cloned().unwrap_or_default()
     }
 
     fn is_open(&self) -> bool {
-        !self.outgoing.borrow().broken && self.closed.get().is_none()
+        !self.write_side.borrow().broken && self.closed.get().is_none()
     }
 
-    fn send(&self, message: WsMessage) -> Result<(), Refused> {
-        let promised = self.outgoing.borrow_mut().push(message);
+    fn send(&self, message: WsMessage) -> Result<(), SendRefused> {
+        let promised = self.write_side.borrow_mut().push(message);
         self.await_written(promised);
         Ok(())
     }
 
-    fn send_bytes(&self, bytes: &[u8]) -> Result<(), Refused> {
-        let promised = self.outgoing.borrow_mut().push_bytes(bytes);
+    fn send_bytes(&self, bytes: &[u8]) -> Result<(), SendRefused> {
+        let promised = self.write_side.borrow_mut().push_bytes(bytes);
         self.await_written(promised);
         Ok(())
     }
 
     fn buffered(&self) -> usize {
-        self.outgoing.borrow().buffered()
+        self.write_side.borrow().buffered()
     }
 
     fn has_room(&self, mark: usize) -> bool {
@@ -293,25 +293,25 @@ impl Wire for Streams {
     }
 
     fn is_paused(&self) -> bool {
-        self.incoming.borrow().is_paused()
+        self.read_side.borrow().is_paused()
     }
 
     fn close(&self, code: Option<CloseCode>, reason: &str) {
-        let mut outgoing = self.outgoing.borrow_mut();
-        outgoing.closing = Closing::Wanted(code, reason.to_owned());
-        self.tell_closing(&mut outgoing);
-        drop(outgoing);
+        let mut write_side = self.write_side.borrow_mut();
+        write_side.closing = CloseProgress::Wanted(code, reason.to_owned());
+        self.tell_closing(&mut write_side);
+        drop(write_side);
         // The peer's Close frame is behind what it has sent.
-        self.incoming.borrow_mut().hurry();
+        self.read_side.borrow_mut().hurry();
         self.read_on();
     }
 
     fn release(&self) {
-        let mut outgoing = self.outgoing.borrow_mut();
-        outgoing.clear();
-        self.tell_closing(&mut outgoing);
-        drop(outgoing);
-        self.shared.inbox().stop();
+        let mut write_side = self.write_side.borrow_mut();
+        write_side.clear();
+        self.tell_closing(&mut write_side);
+        drop(write_side);
+        self.shared.queue().stop();
         self.read_on();
     }
 }

@@ -8,30 +8,30 @@ use crate::WsMessage;
 
 /// Its bytes stay on the JavaScript side until they are read, and are copied once.
 #[derive(Debug)]
-pub(super) struct Raw {
-    data: Data,
+pub(super) struct ReceivedMessage {
+    data: ReceivedData,
     units: usize,
 }
 
 #[derive(Debug)]
-enum Data {
+enum ReceivedData {
     Text(JsString),
     Binary(Uint8Array),
 }
 
-impl Raw {
+impl ReceivedMessage {
     /// `None` for what is neither text nor bytes.
     pub(super) fn new(data: JsValue) -> Option<Self> {
         let data = match data.dyn_into::<ArrayBuffer>() {
-            Ok(buffer) => Data::Binary(Uint8Array::new(&buffer)),
+            Ok(buffer) => ReceivedData::Binary(Uint8Array::new(&buffer)),
             Err(data) => match data.dyn_into() {
-                Ok(text) => Data::Text(text),
-                Err(data) => Data::Binary(data.dyn_into().ok()?),
+                Ok(text) => ReceivedData::Text(text),
+                Err(data) => ReceivedData::Binary(data.dyn_into().ok()?),
             },
         };
         let units = match &data {
-            Data::Text(text) => text.length(),
-            Data::Binary(bytes) => bytes.length(),
+            ReceivedData::Text(text) => text.length(),
+            ReceivedData::Binary(bytes) => bytes.length(),
         };
         Some(Self {
             data,
@@ -48,10 +48,10 @@ impl Raw {
     /// Whether it has more than `limit` bytes; of a text, in UTF-8.
     pub(super) fn exceeds(&self, limit: usize) -> bool {
         match &self.data {
-            Data::Binary(_) => self.units > limit,
+            ReceivedData::Binary(_) => self.units > limit,
             // A UTF-16 code unit has one to three bytes in UTF-8: only in between those a text
             // has to be converted to tell.
-            Data::Text(text) => {
+            ReceivedData::Text(text) => {
                 self.units > limit
                     || (self.units > limit / 3 && String::from(text.clone()).len() > limit)
             }
@@ -60,8 +60,8 @@ impl Raw {
 
     pub(super) fn read(self) -> WsMessage {
         match self.data {
-            Data::Text(text) => WsMessage::Text(text.into()),
-            Data::Binary(bytes) => WsMessage::Binary(Bytes::from(bytes.to_vec())),
+            ReceivedData::Text(text) => WsMessage::Text(text.into()),
+            ReceivedData::Binary(bytes) => WsMessage::Binary(Bytes::from(bytes.to_vec())),
         }
     }
 }

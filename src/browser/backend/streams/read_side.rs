@@ -1,7 +1,7 @@
 //! When to read on.
 
-use super::bindings::Reader;
-use crate::{backend::browser::inbox::Inbox, options::Options};
+use super::bindings::JsReader;
+use crate::{browser::backend::receive_queue::ReceiveQueue, options::Options};
 
 /// The reading side.
 ///
@@ -11,8 +11,8 @@ use crate::{backend::browser::inbox::Inbox, options::Options};
 /// Therefore all is read ahead, and only a full queue stops the reading, and thereby the server;
 /// and then for a good while, since an end that comes meanwhile may cut something off.
 #[derive(Debug)]
-pub(super) struct Incoming {
-    pub(super) reader: Option<Reader>,
+pub(super) struct ReadSide {
+    pub(super) reader: Option<JsReader>,
     /// Whether a read is under way.
     pub(super) reading: bool,
     /// Whether there is nothing more to read.
@@ -27,7 +27,7 @@ pub(super) struct Incoming {
     low: usize,
 }
 
-impl Incoming {
+impl ReadSide {
     pub(super) fn new(options: &Options) -> Self {
         let full = (options.receive_limit / 4).max(1);
         Self {
@@ -56,12 +56,12 @@ impl Incoming {
     }
 
     /// Whether to read, by what waits already.
-    pub(super) fn wants(&mut self, inbox: &Inbox) -> bool {
+    pub(super) fn wants(&mut self, queue: &ReceiveQueue) -> bool {
         if self.reading || self.over || self.reader.is_none() {
             return false;
         }
         let limit = if self.paused { self.low } else { self.full };
-        let wants = self.hurried || inbox.is_deaf() || inbox.bytes() <= limit;
+        let wants = self.hurried || queue.is_deaf() || queue.bytes() <= limit;
         if wants && self.paused {
             self.since_pause = Some(0);
         }

@@ -13,11 +13,11 @@ use crate::{
 use super::thrown;
 
 /// A socket of the page. What it receives it puts into the
-/// [`Inbox`](super::inbox::Inbox) it was made with, and wakes whoever waits for it.
+/// [`ReceiveQueue`](super::receive_queue::ReceiveQueue) it was made with, and wakes whoever waits for it.
 ///
 /// It is not `Debug`: through a trait object that would be in every program, used or not, with all
 /// that formats floating-point numbers.
-pub(super) trait Wire {
+pub(super) trait PageSocket {
     /// What the opening handshake settled, once there was one.
     fn negotiated(&self) -> Negotiated;
 
@@ -25,10 +25,10 @@ pub(super) trait Wire {
     fn is_open(&self) -> bool;
 
     /// Takes a message for sending.
-    fn send(&self, message: WsMessage) -> Result<(), Refused>;
+    fn send(&self, message: WsMessage) -> Result<(), SendRefused>;
 
     /// Takes bytes for sending as one binary message, or as a part of one.
-    fn send_bytes(&self, bytes: &[u8]) -> Result<(), Refused>;
+    fn send_bytes(&self, bytes: &[u8]) -> Result<(), SendRefused>;
 
     /// How many bytes were taken and have not been sent.
     fn buffered(&self) -> usize;
@@ -39,7 +39,7 @@ pub(super) trait Wire {
     /// Ready when it is worth asking again, after there was no room.
     fn poll_progress(&self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Messages have been taken out of the inbox.
+    /// Messages have been taken out of the queue.
     fn resume(&self);
 
     /// Whether the peer is being stopped, so that its silence means nothing.
@@ -56,10 +56,10 @@ pub(super) trait Wire {
 
 /// The browser's socket refused a message.
 #[derive(Debug)]
-pub(super) struct Refused(pub(super) JsValue);
+pub(super) struct SendRefused(pub(super) JsValue);
 
-impl From<Refused> for Unsendable {
-    fn from(Refused(thrown): Refused) -> Self {
+impl From<SendRefused> for Unsendable {
+    fn from(SendRefused(thrown): SendRefused) -> Self {
         Self {
             cause: Some(thrown::cause(&thrown)),
         }

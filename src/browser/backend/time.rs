@@ -17,9 +17,9 @@ use crate::backend::{Alarm, Clock};
 
 /// Milliseconds of the page's clock.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment(f64);
+pub(crate) struct PageInstant(f64);
 
-impl Clock for Moment {
+impl Clock for PageInstant {
     /// By `performance.now()`, which a window and a worker both have and which no change of the
     /// system's clock moves.
     fn now() -> Self {
@@ -35,13 +35,13 @@ impl Clock for Moment {
 }
 
 /// `setTimeout`. In a background tab it fires up to a minute late.
-pub(crate) struct Timer {
+pub(crate) struct PageTimer {
     timeout: SendWrapper<TimeoutFuture>,
     /// What is left after this timeout: one can be no longer than 2³¹ − 1 ms, some 24 days.
     rest: Duration,
 }
 
-impl Alarm for Timer {
+impl Alarm for PageTimer {
     fn after(delay: Duration) -> Self {
         let longest = Duration::from_millis(i32::MAX as u64);
         let now = delay.min(longest);
@@ -55,7 +55,7 @@ impl Alarm for Timer {
     }
 }
 
-impl Future for Timer {
+impl Future for PageTimer {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -69,8 +69,8 @@ impl Future for Timer {
     }
 }
 
-impl fmt::Debug for Timer {
+impl fmt::Debug for PageTimer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Timer")
+        f.write_str("PageTimer")
     }
 }

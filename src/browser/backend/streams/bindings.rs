@@ -10,90 +10,90 @@ extern "C" {
     pub(super) type WebSocketStream;
 
     #[wasm_bindgen(constructor, catch)]
-    pub(super) fn new(url: &str, options: &Options) -> Result<WebSocketStream, JsValue>;
+    pub(super) fn new(url: &str, options: &JsStreamOptions) -> Result<WebSocketStream, JsValue>;
     #[wasm_bindgen(method, getter)]
     pub(super) fn url(this: &WebSocketStream) -> String;
     #[wasm_bindgen(method, getter)]
-    pub(super) fn opened(this: &WebSocketStream) -> Promised;
+    pub(super) fn opened(this: &WebSocketStream) -> JsPromise;
     #[wasm_bindgen(method, getter)]
-    pub(super) fn closed(this: &WebSocketStream) -> Promised;
+    pub(super) fn closed(this: &WebSocketStream) -> JsPromise;
     #[wasm_bindgen(method, catch)]
-    pub(super) fn close(this: &WebSocketStream, info: &CloseInfo) -> Result<(), JsValue>;
+    pub(super) fn close(this: &WebSocketStream, info: &JsCloseInfo) -> Result<(), JsValue>;
 
     /// `WebSocketStreamOptions`
-    pub(super) type Options;
+    pub(super) type JsStreamOptions;
 
     #[wasm_bindgen(constructor, js_class = "Object")]
-    pub(super) fn new() -> Options;
+    pub(super) fn new() -> JsStreamOptions;
     #[wasm_bindgen(method, setter)]
-    pub(super) fn set_protocols(this: &Options, protocols: &Array);
+    pub(super) fn set_protocols(this: &JsStreamOptions, protocols: &Array);
 
     /// What `opened` resolves to.
-    pub(super) type Opened;
+    pub(super) type JsOpened;
 
     #[wasm_bindgen(method, getter)]
-    pub(super) fn readable(this: &Opened) -> Readable;
+    pub(super) fn readable(this: &JsOpened) -> JsReadable;
     #[wasm_bindgen(method, getter)]
-    pub(super) fn writable(this: &Opened) -> Writable;
+    pub(super) fn writable(this: &JsOpened) -> JsWritable;
     #[wasm_bindgen(method, getter)]
-    pub(super) fn protocol(this: &Opened) -> String;
+    pub(super) fn protocol(this: &JsOpened) -> String;
     #[wasm_bindgen(method, getter)]
-    pub(super) fn extensions(this: &Opened) -> String;
+    pub(super) fn extensions(this: &JsOpened) -> String;
 
-    pub(super) type Readable;
+    pub(super) type JsReadable;
 
     #[wasm_bindgen(method, js_name = getReader)]
-    pub(super) fn reader(this: &Readable) -> Reader;
+    pub(super) fn reader(this: &JsReadable) -> JsReader;
 
     #[derive(Debug)]
-    pub(super) type Reader;
+    pub(super) type JsReader;
 
     #[wasm_bindgen(method)]
-    pub(super) fn read(this: &Reader) -> Promised;
+    pub(super) fn read(this: &JsReader) -> JsPromise;
 
     /// What a read resolves to.
-    pub(super) type Read;
+    pub(super) type JsReadResult;
 
     /// `undefined` when there is nothing more to read.
     #[wasm_bindgen(method, getter)]
-    pub(super) fn value(this: &Read) -> JsValue;
+    pub(super) fn value(this: &JsReadResult) -> JsValue;
 
-    pub(super) type Writable;
+    pub(super) type JsWritable;
 
     #[wasm_bindgen(method, js_name = getWriter)]
-    pub(super) fn writer(this: &Writable) -> Writer;
+    pub(super) fn writer(this: &JsWritable) -> JsWriter;
 
     #[derive(Debug)]
-    pub(super) type Writer;
+    pub(super) type JsWriter;
 
     #[wasm_bindgen(method, js_name = write)]
-    pub(super) fn write_text(this: &Writer, text: &str) -> Promised;
+    pub(super) fn write_text(this: &JsWriter, text: &str) -> JsPromise;
     #[wasm_bindgen(method, js_name = write)]
-    pub(super) fn write_bytes(this: &Writer, bytes: &[u8]) -> Promised;
+    pub(super) fn write_bytes(this: &JsWriter, bytes: &[u8]) -> JsPromise;
     #[wasm_bindgen(method, js_name = write)]
-    pub(super) fn write_array(this: &Writer, bytes: &js_sys::Uint8Array) -> Promised;
+    pub(super) fn write_array(this: &JsWriter, bytes: &js_sys::Uint8Array) -> JsPromise;
 
     /// `WebSocketCloseInfo`: what to close with, how it was closed, and what `WebSocketError`
     /// tells of it.
-    pub(super) type CloseInfo;
+    pub(super) type JsCloseInfo;
 
     #[wasm_bindgen(constructor, js_class = "Object")]
-    pub(super) fn new() -> CloseInfo;
+    pub(super) fn new() -> JsCloseInfo;
     #[wasm_bindgen(method, getter, js_name = closeCode)]
-    pub(super) fn code(this: &CloseInfo) -> JsValue;
+    pub(super) fn code(this: &JsCloseInfo) -> JsValue;
     #[wasm_bindgen(method, setter, js_name = closeCode)]
-    pub(super) fn set_code(this: &CloseInfo, code: u16);
+    pub(super) fn set_code(this: &JsCloseInfo, code: u16);
     #[wasm_bindgen(method, getter)]
-    pub(super) fn reason(this: &CloseInfo) -> JsValue;
+    pub(super) fn reason(this: &JsCloseInfo) -> JsValue;
     #[wasm_bindgen(method, setter)]
-    pub(super) fn set_reason(this: &CloseInfo, reason: &str);
+    pub(super) fn set_reason(this: &JsCloseInfo, reason: &str);
 
     /// A promise of which nothing is wanted but that it calls back.
-    pub(super) type Promised;
+    pub(super) type JsPromise;
 
     #[wasm_bindgen(method, js_name = then)]
     pub(super) fn settle(
-        this: &Promised,
+        this: &JsPromise,
         fulfilled: &Closure<dyn FnMut(JsValue)>,
         rejected: &Closure<dyn FnMut(JsValue)>,
     );

@@ -10,9 +10,9 @@ use std::{
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{MessageChannel, MessageEvent, MessagePort};
 
-use crate::backend::{
-    Alarm as _,
-    browser::{shared::Shared, time::Timer},
+use crate::{
+    backend::Alarm as _,
+    browser::backend::{receive_queue::SharedQueue, time::PageTimer},
 };
 
 /// How many hops without progress until timers take over. A hop takes some 0.06 ms, and keeps
@@ -25,20 +25,20 @@ const LAST_TIMER: u64 = 64;
 
 /// Messages to ourselves at first, then timers that grow while nothing moves.
 #[derive(Debug, Default)]
-pub(super) struct Ticker {
-    channel: Option<Channel>,
+pub(super) struct BufferTicker {
+    channel: Option<HopChannel>,
     hops: u32,
     delay: u64,
-    waiting: Option<Wait>,
+    waiting: Option<TickerWait>,
 }
 
 #[derive(Debug)]
-enum Wait {
+enum TickerWait {
     Hop,
-    Timer(Timer),
+    PageTimer(PageTimer),
 }
 
-impl Ticker {
+impl BufferTicker {
     /// Something was sent: it is worth looking again soon.
     pub(super) fn progress(&mut self) {
         self.hops = 0;
@@ -46,10 +46,10 @@ impl Ticker {
     }
 
     /// Ready when it is time to look again.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, shared: &Rc<Shared>) -> Poll<()> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, shared: &Rc<SharedQueue>) -> Poll<()> {
         let arrived = match &mut self.waiting {
-            Some(Wait::Hop) => self.channel.as_ref().is_none_or(Channel::has_arrived),
-            Some(Wait::Timer(timer)) => Future::poll(Pin::new(timer), cx).is_ready(),
+            Some(TickerWait::Hop) => self.channel.as_ref().is_none_or(HopChannel::has_arrived),
+            Some(TickerWait::PageTimer(timer)) => Future::poll(Pin::new(timer), cx).is_ready(),
             None => {
                 self.wait(cx, shared);
                 false
@@ -62,35 +62,35 @@ impl Ticker {
         Poll::Pending
     }
 
-    fn wait(&mut self, cx: &mut Context<'_>, shared: &Rc<Shared>) {
+    fn wait(&mut self, cx: &mut Context<'_>, shared: &Rc<SharedQueue>) {
         if self.hops < HOPS {
             self.hops += 1;
-            self.channel = self.channel.take().or_else(|| Channel::new(shared));
-            if self.channel.as_ref().is_some_and(Channel::hop) {
-                self.waiting = Some(Wait::Hop);
+            self.channel = self.channel.take().or_else(|| HopChannel::new(shared));
+            if self.channel.as_ref().is_some_and(HopChannel::hop) {
+                self.waiting = Some(TickerWait::Hop);
                 return;
             }
         }
         self.delay = self.delay.clamp(FIRST_TIMER, LAST_TIMER);
-        let mut timer = Timer::after(Duration::from_millis(self.delay));
+        let mut timer = PageTimer::after(Duration::from_millis(self.delay));
         self.delay *= 2;
         // Not ready yet; this is what makes it wake.
         let _ = Future::poll(Pin::new(&mut timer), cx);
-        self.waiting = Some(Wait::Timer(timer));
+        self.waiting = Some(TickerWait::PageTimer(timer));
     }
 }
 
 /// A channel whose one end we write to and whose other end wakes us.
 #[derive(Debug)]
-struct Channel {
+struct HopChannel {
     from: MessagePort,
     to: MessagePort,
     arrived: Rc<std::cell::Cell<bool>>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
 }
 
-impl Channel {
-    fn new(shared: &Rc<Shared>) -> Option<Self> {
+impl HopChannel {
+    fn new(shared: &Rc<SharedQueue>) -> Option<Self> {
         let channel = MessageChannel::new().ok()?;
         let arrived = Rc::new(std::cell::Cell::new(false));
         let on_message = Closure::new({
@@ -120,7 +120,7 @@ impl Channel {
     }
 }
 
-impl Drop for Channel {
+impl Drop for HopChannel {
     fn drop(&mut self) {
         self.to.set_onmessage(None);
         self.to.close();

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use js_sys::Uint8Array;
 
-use super::bindings::{Promised, Writer};
+use super::bindings::{JsPromise, JsWriter};
 use crate::{WsMessage, event::CloseCode};
 
 /// The writing side.
@@ -15,14 +15,14 @@ use crate::{WsMessage, event::CloseCode};
 /// queue it would have changed by the time it is its turn. And `close()` overtakes what is in the
 /// queue, and with that in it Chromium's page crashes.
 #[derive(Debug)]
-pub(super) struct Outgoing {
-    pub(super) writer: Option<Writer>,
+pub(super) struct WriteSide {
+    pub(super) writer: Option<JsWriter>,
     /// Whether a write is under way.
     pub(super) writing: bool,
     /// A write has failed: the stream is over.
     pub(super) broken: bool,
-    pub(super) closing: Closing,
-    queue: VecDeque<Chunk>,
+    pub(super) closing: CloseProgress,
+    queue: VecDeque<QueuedWrite>,
     in_flight: usize,
     queued: usize,
     /// Up to how many bytes are merged into one message.
@@ -31,7 +31,7 @@ pub(super) struct Outgoing {
 }
 
 #[derive(Debug)]
-pub(super) enum Closing {
+pub(super) enum CloseProgress {
     No,
     /// As soon as what waits is written.
     Wanted(Option<CloseCode>, String),
@@ -40,19 +40,19 @@ pub(super) enum Closing {
 }
 
 #[derive(Debug)]
-enum Chunk {
+enum QueuedWrite {
     Message(WsMessage),
     /// Bytes that others may join.
     Bytes(Vec<u8>),
 }
 
-impl Outgoing {
+impl WriteSide {
     pub(super) fn new(merge: usize, copies: bool) -> Self {
         Self {
             writer: None,
             writing: false,
             broken: false,
-            closing: Closing::No,
+            closing: CloseProgress::No,
             queue: VecDeque::new(),
             in_flight: 0,
             queued: 0,
@@ -83,49 +83,49 @@ impl Outgoing {
     }
 
     /// Takes a message; the write, if it was the stream's turn.
-    pub(super) fn push(&mut self, message: WsMessage) -> Option<Promised> {
+    pub(super) fn push(&mut self, message: WsMessage) -> Option<JsPromise> {
         self.queued += message.len();
-        self.queue.push_back(Chunk::Message(message));
+        self.queue.push_back(QueuedWrite::Message(message));
         self.next()
     }
 
     /// Takes bytes; the write, if it was the stream's turn.
-    pub(super) fn push_bytes(&mut self, bytes: &[u8]) -> Option<Promised> {
+    pub(super) fn push_bytes(&mut self, bytes: &[u8]) -> Option<JsPromise> {
         if !self.writing && self.queue.is_empty() {
             return self.write_bytes(bytes);
         }
         self.queued += bytes.len();
         match self.queue.back_mut() {
-            Some(Chunk::Bytes(last)) if last.len() + bytes.len() <= self.merge => {
+            Some(QueuedWrite::Bytes(last)) if last.len() + bytes.len() <= self.merge => {
                 last.extend_from_slice(bytes);
             }
-            _ => self.queue.push_back(Chunk::Bytes(bytes.to_vec())),
+            _ => self.queue.push_back(QueuedWrite::Bytes(bytes.to_vec())),
         }
         self.next()
     }
 
     /// Writes what is next, if it is the stream's turn.
-    pub(super) fn next(&mut self) -> Option<Promised> {
+    pub(super) fn next(&mut self) -> Option<JsPromise> {
         if self.writing || self.broken || self.writer.is_none() {
             return None;
         }
         match self.queue.pop_front()? {
-            Chunk::Message(WsMessage::Text(text)) => {
+            QueuedWrite::Message(WsMessage::Text(text)) => {
                 self.queued -= text.len();
                 self.write(text.len(), |writer| writer.write_text(&text))
             }
-            Chunk::Message(WsMessage::Binary(bytes)) => {
+            QueuedWrite::Message(WsMessage::Binary(bytes)) => {
                 self.queued -= bytes.len();
                 self.write_bytes(&bytes)
             }
-            Chunk::Bytes(bytes) => {
+            QueuedWrite::Bytes(bytes) => {
                 self.queued -= bytes.len();
                 self.write_bytes(&bytes)
             }
         }
     }
 
-    fn write_bytes(&mut self, bytes: &[u8]) -> Option<Promised> {
+    fn write_bytes(&mut self, bytes: &[u8]) -> Option<JsPromise> {
         let copies = self.copies;
         self.write(bytes.len(), |writer| {
             if copies {
@@ -136,7 +136,11 @@ impl Outgoing {
         })
     }
 
-    fn write(&mut self, len: usize, write: impl FnOnce(&Writer) -> Promised) -> Option<Promised> {
+    fn write(
+        &mut self,
+        len: usize,
+        write: impl FnOnce(&JsWriter) -> JsPromise,
+    ) -> Option<JsPromise> {
         let promised = write(self.writer.as_ref()?);
         self.writing = true;
         self.in_flight = len;

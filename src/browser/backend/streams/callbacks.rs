@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 
-use super::{Streams, bindings::Promised};
+use super::{StreamSocket, bindings::JsPromise};
 
 /// Made once for a connection, and handed to every promise of it.
 ///
@@ -12,7 +12,7 @@ use super::{Streams, bindings::Promised};
 /// them. So they hold the connection that holds them, until its last promise is settled, which
 /// the browser does when its socket is gone.
 #[derive(Debug)]
-pub(super) struct Callbacks {
+pub(super) struct PromiseCallbacks {
     opened: Closure<dyn FnMut(JsValue)>,
     refused: Closure<dyn FnMut(JsValue)>,
     read: Closure<dyn FnMut(JsValue)>,
@@ -23,8 +23,8 @@ pub(super) struct Callbacks {
     closed: Closure<dyn FnMut(JsValue)>,
 }
 
-impl Callbacks {
-    pub(super) fn new(streams: &Rc<Streams>) -> Self {
+impl PromiseCallbacks {
+    pub(super) fn new(streams: &Rc<StreamSocket>) -> Self {
         Self {
             opened: callback(streams, |it, opened| it.on_opened(opened.unchecked_ref())),
             refused: callback(streams, |it, _| it.on_refused()),
@@ -36,26 +36,26 @@ impl Callbacks {
         }
     }
 
-    pub(super) fn await_opened(&self, opened: &Promised) {
+    pub(super) fn await_opened(&self, opened: &JsPromise) {
         opened.settle(&self.opened, &self.refused);
     }
 
-    pub(super) fn await_read(&self, read: &Promised) {
+    pub(super) fn await_read(&self, read: &JsPromise) {
         read.settle(&self.read, &self.unread);
     }
 
-    pub(super) fn await_written(&self, written: &Promised) {
+    pub(super) fn await_written(&self, written: &JsPromise) {
         written.settle(&self.written, &self.unwritten);
     }
 
-    pub(super) fn await_closed(&self, closed: &Promised) {
+    pub(super) fn await_closed(&self, closed: &JsPromise) {
         closed.settle(&self.closed, &self.closed);
     }
 }
 
 fn callback(
-    streams: &Rc<Streams>,
-    call: impl Fn(&Streams, JsValue) + 'static,
+    streams: &Rc<StreamSocket>,
+    call: impl Fn(&StreamSocket, JsValue) + 'static,
 ) -> Closure<dyn FnMut(JsValue)> {
     let streams = Rc::clone(streams);
     Closure::new(move |value| {

@@ -1,7 +1,7 @@
 //! What a browser's connection can be told beyond what every target can.
 
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Setup {
+pub(crate) struct BrowserOptions {
     pub(crate) transport: Transport,
 }
 

@@ -2,29 +2,29 @@
 
 use std::{cell::RefCell, io::IoSlice, rc::Rc};
 
-use super::wire::{Refused, Wire};
+use super::page_socket::{PageSocket, SendRefused};
 use crate::WsMessage;
 
 /// Hands messages to the browser's socket, and merges bytes that are written in one turn of the
 /// event loop: a message costs some 50 µs however small it is.
-pub(super) struct Outbox {
-    wire: Rc<dyn Wire>,
+pub(super) struct WriteMerger {
+    page_socket: Rc<dyn PageSocket>,
     chunk: usize,
-    state: RefCell<State>,
+    state: RefCell<MergedBytes>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct MergedBytes {
     /// Written in this turn and not sent yet; less than `chunk` bytes.
     merged: Vec<u8>,
     /// Whether the end of the turn is waited for.
     scheduled: bool,
 }
 
-impl Outbox {
-    pub(super) fn new(wire: Rc<dyn Wire>, chunk: usize) -> Rc<Self> {
+impl WriteMerger {
+    pub(super) fn new(page_socket: Rc<dyn PageSocket>, chunk: usize) -> Rc<Self> {
         Rc::new(Self {
-            wire,
+            page_socket,
             chunk,
             state: RefCell::default(),
         })
@@ -32,24 +32,24 @@ impl Outbox {
 
     /// How many bytes were taken and have not been sent.
     pub(super) fn buffered(&self) -> usize {
-        self.wire.buffered() + self.state.borrow().merged.len()
+        self.page_socket.buffered() + self.state.borrow().merged.len()
     }
 
     /// Whether less than `mark` waits.
     pub(super) fn has_room(&self, mark: usize) -> bool {
         let merged = self.state.borrow().merged.len();
-        merged < mark && self.wire.has_room(mark - merged)
+        merged < mark && self.page_socket.has_room(mark - merged)
     }
 
     /// Sends a message, behind what was written.
-    pub(super) fn send(&self, message: WsMessage) -> Result<(), Refused> {
+    pub(super) fn send(&self, message: WsMessage) -> Result<(), SendRefused> {
         self.flush()?;
-        self.wire.send(message)
+        self.page_socket.send(message)
     }
 
     /// Takes bytes, no more than fit into one message, and sees to it that they leave with this
     /// turn of the event loop.
-    pub(super) fn write(self: &Rc<Self>, slices: &[IoSlice<'_>]) -> Result<usize, Refused> {
+    pub(super) fn write(self: &Rc<Self>, slices: &[IoSlice<'_>]) -> Result<usize, SendRefused> {
         let mut state = self.state.borrow_mut();
         let mut taken = 0;
         for slice in slices {
@@ -58,12 +58,12 @@ impl Outbox {
             taken += slice.len();
             if slice.len() == self.chunk {
                 // It fills a message: there is nothing to merge it with.
-                self.wire.send_bytes(slice)?;
+                self.page_socket.send_bytes(slice)?;
                 break;
             }
             state.merged.extend_from_slice(slice);
             if state.merged.len() == self.chunk {
-                state.flush(&*self.wire)?;
+                state.flush(&*self.page_socket)?;
                 break;
             }
         }
@@ -75,28 +75,28 @@ impl Outbox {
     }
 
     /// Sends what was written.
-    pub(super) fn flush(&self) -> Result<(), Refused> {
-        self.state.borrow_mut().flush(&*self.wire)
+    pub(super) fn flush(&self) -> Result<(), SendRefused> {
+        self.state.borrow_mut().flush(&*self.page_socket)
     }
 
     /// Sends what was written at the end of this turn. If the connection has ended by then, the
     /// bytes share its fate, as bytes do that the browser has taken.
     fn schedule(self: &Rc<Self>) {
-        let outbox = Rc::clone(self);
+        let merger = Rc::clone(self);
         wasm_bindgen_futures::spawn_local(async move {
-            let mut state = outbox.state.borrow_mut();
+            let mut state = merger.state.borrow_mut();
             state.scheduled = false;
-            let _ = state.flush(&*outbox.wire);
+            let _ = state.flush(&*merger.page_socket);
         });
     }
 }
 
-impl State {
-    fn flush(&mut self, wire: &dyn Wire) -> Result<(), Refused> {
+impl MergedBytes {
+    fn flush(&mut self, page_socket: &dyn PageSocket) -> Result<(), SendRefused> {
         if self.merged.is_empty() {
             return Ok(());
         }
-        let sent = wire.send_bytes(&self.merged);
+        let sent = page_socket.send_bytes(&self.merged);
         self.merged.clear();
         sent
     }
