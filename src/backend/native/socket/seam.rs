@@ -143,6 +143,10 @@ impl backend::Socket for Socket {
         }
     }
 
+    fn discards_input_after_close(&self) -> bool {
+        false
+    }
+
     fn fail(&mut self, failure: Failure) {
         if matches!(self.phase, Phase::Failing(..) | Phase::Over(_)) {
             return;
