@@ -81,6 +81,10 @@ pub(crate) trait Backend: Sized + Send + 'static {
     /// Begins the closing handshake, after what was taken for sending. Does nothing once begun.
     fn start_close(&mut self, frame: Option<CloseFrame>);
 
+    /// Returns whether messages that arrive after a [`start_close`](Backend::start_close) called now
+    /// would be discarded unread.
+    fn discards_input_after_close(&self) -> bool;
+
     /// Ends the connection because of what the peer sent: tells the peer why and discards all
     /// that is not read yet. Does nothing once a failure is under way.
     fn fail(&mut self, failure: Violation);

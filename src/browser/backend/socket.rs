@@ -232,6 +232,12 @@ impl backend::Backend for BrowserSocket {
         }
     }
 
+    /// WHATWG WebSockets § 5: in any state but OPEN, a received message is ignored. Once the peer
+    /// has closed, there is nothing left to ignore.
+    fn discards_input_after_close(&self) -> bool {
+        self.0.check_open().is_ok()
+    }
+
     fn fail(&mut self, failure: Violation) {
         let mut queue = self.0.shared.queue();
         queue.discard();

@@ -142,6 +142,10 @@ impl backend::Backend for NativeSocket {
         }
     }
 
+    fn discards_input_after_close(&self) -> bool {
+        false
+    }
+
     fn fail(&mut self, failure: Violation) {
         if matches!(self.phase, Phase::Failing(..) | Phase::Over(_)) {
             return;
