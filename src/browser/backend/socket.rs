@@ -149,6 +149,7 @@ impl SocketParts {
 }
 
 impl backend::Backend for BrowserSocket {
+    type Remains = ();
     type PlatformOptions = BrowserOptions;
 
     fn connect(
@@ -170,7 +171,11 @@ impl backend::Backend for BrowserSocket {
         code == CloseCode::NORMAL || code.is_private()
     }
 
-    fn settle(task: impl Future<Output = ()> + Send + 'static) {
+    fn run_detached(task: impl Future<Output = ()> + Send + 'static) {
+        wasm_bindgen_futures::spawn_local(task);
+    }
+
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         wasm_bindgen_futures::spawn_local(task);
     }
 
@@ -264,6 +269,14 @@ impl backend::Backend for BrowserSocket {
     fn discard_input(&mut self) {
         self.0.shared.queue().discard();
         self.0.page_socket.resume();
+    }
+
+    fn take_remains(&mut self) -> Option<()> {
+        None
+    }
+
+    fn is_held_back(&self) -> bool {
+        self.0.page_socket.is_paused()
     }
 
     fn is_closing(&self) -> bool {
