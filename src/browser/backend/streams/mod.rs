@@ -53,9 +53,11 @@ pub(super) struct StreamSocket {
 }
 
 impl StreamSocket {
-    /// Whether this page has it.
+    /// Returns whether this page has a constructor of that name: a page may have switched it off
+    /// by assigning something else.
     pub(super) fn is_available() -> bool {
-        Reflect::has(&js_sys::global(), &"WebSocketStream".into()).unwrap_or(false)
+        Reflect::get(&js_sys::global(), &"WebSocketStream".into())
+            .is_ok_and(|constructor| constructor.is_function())
     }
 
     /// Whether this page has one to which it can be left what becomes of a connection: see
