@@ -4,7 +4,7 @@ use js_sys::{Function, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wsio::{ErrorKind, WsMeta, browser::Transport};
 
-use crate::support::{Server, has_streams, test, transports};
+use crate::support::{Server, has_streams, test, transports, unique};
 
 /// A property of the page that a test has changed, or deleted. Dropping it puts back what was
 /// there, and nothing where there was nothing.
@@ -110,6 +110,32 @@ async fn c1_both_transports_tell_the_same_of_a_handshake() {
         assert_eq!(meta.protocol(), "b");
         assert_eq!(meta.extensions(), "");
         assert_eq!(meta.url(), server.url("/subprotocol?accept=b"));
+    }
+}
+
+/// As in Firefox, which opens the connection if the server selects none of those on offer, or
+/// another one.
+#[test]
+async fn c5_a_browser_that_opens_without_a_subprotocol_is_not_believed() {
+    let server = Server::start().await;
+    let forgetful = Function::new_with_args(
+        "Constructor",
+        "return function (url) { return new Constructor(url); };",
+    );
+    for transport in transports() {
+        let name = format!("{transport:?}");
+        let constructor = Reflect::get(&js_sys::global(), &name.as_str().into()).unwrap();
+        let replaced = forgetful.call1(&JsValue::NULL, &constructor).unwrap();
+        let constructor = Changed::to(&js_sys::global(), &name, Some(&replaced));
+        let id = unique("c5");
+        let builder = server.builder(&format!("/watch?id={id}")).transport(transport);
+        let error = builder.clone().protocols(["a", "b"]).connect();
+        let error = error.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ProtocolRefused, "{transport:?}");
+        // The socket that was opened is closed.
+        assert_eq!(server.watched(&id).await["clean"], true);
+        assert!(builder.connect().await.is_ok());
+        drop(constructor);
     }
 }
 

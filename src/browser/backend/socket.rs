@@ -159,9 +159,10 @@ impl backend::Socket for BrowserSocket {
         let options = options.clone();
         // Nothing happens before the future is polled, as with any other.
         async move {
-            Self::start(&target, setup.transport, &options)?
-                .opened()
-                .await
+            let connecting = Self::start(&target, setup.transport, &options)?;
+            let (socket, negotiated) = connecting.opened().await?;
+            check_protocol(&negotiated.protocol, &target.protocols)?;
+            Ok((socket, negotiated))
         }
     }
 
@@ -300,6 +301,18 @@ impl fmt::Debug for BrowserSocket {
             .field("end", &self.0.end)
             .finish_non_exhaustive()
     }
+}
+
+/// Checks the subprotocol that the server selected (RFC 6455 § 4.1). Firefox reports a connection
+/// as open if the server selected none of those on offer.
+fn check_protocol(selected: &str, offered: &[String]) -> Result<(), Error> {
+    let message = match selected {
+        "" if offered.is_empty() => return Ok(()),
+        "" => "the server selected none of the subprotocols on offer",
+        _ if offered.iter().any(|it| it == selected) => return Ok(()),
+        _ => "the server selected a subprotocol that was not on offer",
+    };
+    Err(Error::new(ErrorKind::ProtocolRefused, message))
 }
 
 /// The counterpart of a failure's close code that a page may send: 4000 plus the HTTP status
