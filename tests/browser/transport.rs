@@ -128,7 +128,9 @@ async fn c5_a_browser_that_opens_without_a_subprotocol_is_not_believed() {
         let replaced = forgetful.call1(&JsValue::NULL, &constructor).unwrap();
         let constructor = Changed::to(&js_sys::global(), &name, Some(&replaced));
         let id = unique("c5");
-        let builder = server.builder(&format!("/watch?id={id}")).transport(transport);
+        let builder = server
+            .builder(&format!("/watch?id={id}"))
+            .transport(transport);
         let error = builder.clone().protocols(["a", "b"]).connect();
         let error = error.await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ProtocolRefused, "{transport:?}");

@@ -3,14 +3,14 @@
 use std::{
     cell::{RefCell, RefMut},
     collections::VecDeque,
-    rc::Rc,
+    rc::{Rc, Weak},
     sync::Arc,
     task::Waker,
 };
 
 use wasm_bindgen::JsValue;
 
-use super::{PageInstant, received_message::ReceivedMessage};
+use super::{PageInstant, received_message::ReceivedMessage, write_merger::WriteMerger};
 use crate::{
     ErrorKind, WsMessage,
     backend::{Clock as _, End, Failure},
@@ -23,6 +23,8 @@ use crate::{
 pub(super) struct SharedQueue {
     queue: RefCell<ReceiveQueue>,
     waker: RefCell<Waker>,
+    /// Closes the connection when the queue refuses a message.
+    merger: RefCell<Weak<WriteMerger>>,
 }
 
 impl SharedQueue {
@@ -30,7 +32,23 @@ impl SharedQueue {
         Rc::new(Self {
             queue: RefCell::new(queue),
             waker: RefCell::new(Waker::noop().clone()),
+            merger: RefCell::default(),
         })
+    }
+
+    /// Closes by `merger` what the queue refuses.
+    pub(super) fn close_by(&self, merger: &Rc<WriteMerger>) {
+        self.merger.replace(Rc::downgrade(merger));
+    }
+
+    /// Queues a message as the browser delivers it. One that the queue refuses closes the
+    /// connection at once, for nobody may be polling it.
+    pub(super) fn receive(&self, data: JsValue) {
+        let refused = self.queue().push(data);
+        let merger = self.merger.borrow().upgrade();
+        if let (Err(failure), Some(merger)) = (refused, merger) {
+            merger.fail(&failure);
+        }
     }
 
     /// Not to be held while anything is woken.
@@ -143,29 +161,32 @@ impl ReceiveQueue {
         })
     }
 
-    /// Takes a message as the browser gives it.
-    pub(super) fn push(&mut self, data: JsValue) {
+    /// Queues a message as the browser delivers it.
+    fn push(&mut self, data: JsValue) -> Result<(), Failure> {
         if self.keeps_time {
             self.last_activity = PageInstant::now();
         }
         if self.deaf {
-            return;
+            return Ok(());
         }
-        match ReceivedMessage::new(data) {
-            // A Blob, say, would have to be read in another way, and none comes unless somebody
-            // changed the socket's `binaryType` behind our back.
-            None => self.fail(undecodable()),
-            Some(raw) if raw.exceeds(self.max_message_size) => {
-                self.fail(Failure::message_too_big());
-            }
-            Some(raw) if !self.messages.is_empty() && self.bytes + raw.cost() > self.limit => {
-                self.fail(queue_full());
-            }
-            Some(raw) => {
-                self.bytes += raw.cost();
-                self.messages.push_back(raw);
-            }
+        let taken = self.check(data).map(|message| {
+            self.bytes += message.cost();
+            self.messages.push_back(message);
+        });
+        taken.inspect_err(|failure| self.fail(failure.clone()))
+    }
+
+    fn check(&self, data: JsValue) -> Result<ReceivedMessage, Failure> {
+        // A Blob, say, would have to be read in another way, and none comes unless somebody
+        // changed the socket's `binaryType` behind our back.
+        let message = ReceivedMessage::new(data).ok_or_else(undecodable)?;
+        if message.exceeds(self.max_message_size) {
+            return Err(Failure::message_too_big());
         }
+        if !self.messages.is_empty() && self.bytes + message.cost() > self.limit {
+            return Err(queue_full());
+        }
+        Ok(message)
     }
 
     pub(super) fn pop(&mut self) -> Option<WsMessage> {

@@ -37,7 +37,6 @@ struct SocketParts {
     shared: Rc<SharedQueue>,
     merger: Rc<WriteMerger>,
     high_water_mark: usize,
-    is_closing: bool,
     end: Option<End>,
 }
 
@@ -75,12 +74,13 @@ impl BrowserSocket {
     }
 
     fn new(page_socket: Rc<dyn PageSocket>, shared: Rc<SharedQueue>, options: &Options) -> Self {
+        let merger = WriteMerger::new(Rc::clone(&page_socket), options.write_chunk);
+        shared.close_by(&merger);
         Self(SendWrapper::new(SocketParts {
-            merger: WriteMerger::new(Rc::clone(&page_socket), options.write_chunk),
+            merger,
             page_socket,
             shared,
             high_water_mark: options.high_water_mark,
-            is_closing: false,
             end: None,
         }))
     }
@@ -113,33 +113,21 @@ impl SocketParts {
         if let Some(end) = &self.end {
             return Poll::Ready(end.clone());
         }
-        let queue = self.shared.queue();
-        let (failure, end) = (queue.failure().cloned(), queue.end());
-        drop(queue);
-        if let Some(end) = end {
-            self.over(end.clone());
-            return Poll::Ready(end);
-        }
-        if let (Some(failure), false) = (failure, self.is_closing) {
-            self.close(Some(private_code(failure.code)), failure.message);
-        }
-        Poll::Pending
-    }
-
-    fn close(&mut self, code: Option<CloseCode>, reason: &str) {
-        self.is_closing = true;
-        let _ = self.merger.flush();
-        self.page_socket.close(code, reason);
+        let end = self.shared.queue().end();
+        let Some(end) = end else {
+            return Poll::Pending;
+        };
+        self.over(end.clone());
+        Poll::Ready(end)
     }
 
     fn over(&mut self, end: End) {
         self.page_socket.release();
-        self.is_closing = true;
         self.end = Some(end);
     }
 
     fn is_closing(&self) -> bool {
-        self.is_closing || self.shared.queue().is_closing()
+        self.end.is_some() || self.merger.is_closing() || self.shared.queue().is_closing()
     }
 
     fn check_open(&self) -> Result<(), Unsendable> {
@@ -225,12 +213,10 @@ impl backend::Socket for BrowserSocket {
     }
 
     fn start_close(&mut self, frame: Option<CloseFrame>) {
-        if !self.0.is_closing {
-            let (code, reason) = frame.map_or((None, String::new()), |frame| {
-                (Some(frame.code), frame.reason)
-            });
-            self.0.close(code, &reason);
-        }
+        let (code, reason) = frame.map_or((None, String::new()), |frame| {
+            (Some(frame.code), frame.reason)
+        });
+        self.0.merger.close(code, &reason);
     }
 
     /// WHATWG WebSockets § 5: in any state but OPEN, a received message is ignored. Once the peer
@@ -244,10 +230,7 @@ impl backend::Socket for BrowserSocket {
         queue.discard();
         queue.fail(failure.clone());
         drop(queue);
-        if !self.0.is_closing {
-            self.0
-                .close(Some(private_code(failure.code)), failure.message);
-        }
+        self.0.merger.fail(&failure);
     }
 
     fn abort(&mut self, end: End) {
@@ -256,9 +239,7 @@ impl backend::Socket for BrowserSocket {
         }
         let failure = self.0.shared.queue().failure().cloned();
         let end = failure.map_or(end, |failure| End::failed(&failure));
-        if !self.0.is_closing {
-            self.0.close(None, "");
-        }
+        self.0.merger.close(None, "");
         self.0.over(end);
     }
 
@@ -287,8 +268,8 @@ impl backend::Socket for BrowserSocket {
 impl Drop for SocketParts {
     fn drop(&mut self) {
         self.shared.queue().discard();
-        if self.end.is_none() && !self.is_closing {
-            self.page_socket.close(None, "");
+        if self.end.is_none() {
+            self.merger.close(None, "");
         }
         self.page_socket.release();
     }
@@ -297,7 +278,7 @@ impl Drop for SocketParts {
 impl fmt::Debug for BrowserSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BrowserSocket")
-            .field("is_closing", &self.0.is_closing)
+            .field("is_closing", &self.0.is_closing())
             .field("end", &self.0.end)
             .finish_non_exhaustive()
     }
@@ -313,15 +294,4 @@ fn check_protocol(selected: &str, offered: &[String]) -> Result<(), Error> {
         _ => "the server selected a subprotocol that was not on offer",
     };
     Err(Error::new(ErrorKind::ProtocolRefused, message))
-}
-
-/// The counterpart of a failure's close code that a page may send: 4000 plus the HTTP status
-/// that says the same.
-fn private_code(code: CloseCode) -> CloseCode {
-    CloseCode::from(match code {
-        CloseCode::TOO_BIG => 4413,
-        CloseCode::UNSUPPORTED => 4415,
-        CloseCode::TRY_AGAIN => 4507,
-        _ => 4400,
-    })
 }

@@ -131,8 +131,8 @@ impl StreamSocket {
         read_side.received();
         drop(read_side);
         let is_closing = self.is_closing();
+        self.shared.receive(message);
         let mut queue = self.shared.queue();
-        queue.push(message);
         // Reading is not stopped any more, and a page that has closed is owed nothing that comes
         // then: of a plain WebSocket it gets none of it.
         if is_closing && queue.bytes() > self.receive_limit {
