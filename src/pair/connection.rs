@@ -11,7 +11,7 @@ use std::{
 use super::idle::Idle;
 use crate::{
     CloseEvent, Error, WsEvent, WsMessage, WsState,
-    backend::{Alarm as _, End, Failure, Platform, Socket as _, Timer, Unsendable},
+    backend::{Alarm as _, Backend as _, End, Platform, Timer, Unsendable, Violation},
     event::CloseFrame,
     options::Options,
 };
@@ -99,7 +99,7 @@ impl Connection {
             self.poll_close_timer(cx);
             match self.socket.poll_recv(cx) {
                 Poll::Ready(Ok(message)) if self.refuse_text && message.is_text() => {
-                    self.socket.fail(Failure::text_refused());
+                    self.socket.fail(Violation::text_refused());
                     self.note_closing();
                 }
                 Poll::Ready(Ok(message)) => return Poll::Ready(Some(Ok(message))),
@@ -145,7 +145,7 @@ impl Connection {
         self.poll_patiently(cx, Platform::poll_flush)
     }
 
-    /// Takes bytes once there is room for them; how many, see [`Socket::write`](crate::backend::Socket::write).
+    /// Takes bytes once there is room for them; how many, see [`Socket::write`](crate::backend::Backend::write).
     pub(super) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,

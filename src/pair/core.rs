@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     CloseEvent, Error, WsEvent, WsMessage, WsState,
-    backend::{Negotiated, Platform, Socket as _},
+    backend::{Backend as _, Negotiated, Platform},
     event::CloseFrame,
     options::Options,
 };

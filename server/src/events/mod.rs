@@ -10,7 +10,7 @@
 //!
 //! let log = EventLog::default();
 //! let router: Router = Router::new().route("/events", events(log.clone()));
-//! log.append(SseEvent::new("21 °C").with_event("temperature"));
+//! log.append(SseEvent::new("21 °C").with_name("temperature"));
 //! ```
 
 mod feed;

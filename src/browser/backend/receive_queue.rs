@@ -13,7 +13,7 @@ use wasm_bindgen::JsValue;
 use super::{PageInstant, received_message::ReceivedMessage, write_merger::WriteMerger};
 use crate::{
     ErrorKind, WsMessage,
-    backend::{Clock as _, End, Failure},
+    backend::{Clock as _, End, Violation},
     event::{CloseCode, CloseEvent},
     options::Options,
 };
@@ -46,8 +46,8 @@ impl SharedQueue {
     pub(super) fn receive(&self, data: JsValue) {
         let refused = self.queue().push(data);
         let merger = self.merger.borrow().upgrade();
-        if let (Err(failure), Some(merger)) = (refused, merger) {
-            merger.fail(&failure);
+        if let (Err(violation), Some(merger)) = (refused, merger) {
+            merger.fail(&violation);
         }
     }
 
@@ -79,7 +79,7 @@ pub(super) struct ReceiveQueue {
     /// Whether what still comes is dropped.
     deaf: bool,
     /// What is wrong with something received; what came before it is still to be read.
-    failure: Option<Failure>,
+    violation: Option<Violation>,
     /// Whether a closing handshake is under way.
     closing: bool,
     /// How the connection ended.
@@ -92,7 +92,7 @@ pub(super) struct ReceiveQueue {
 }
 
 impl ReceiveQueue {
-    /// More bytes than `limit` waiting to be read are a failure. A message that waits alone is
+    /// More bytes than `limit` waiting to be read are refused. A message that waits alone is
     /// let be: it has a limit of its own.
     pub(super) fn new(options: &Options, limit: usize) -> Self {
         Self {
@@ -102,7 +102,7 @@ impl ReceiveQueue {
             max_message_size: options.max_message_size,
             opened: false,
             deaf: false,
-            failure: None,
+            violation: None,
             closing: false,
             closed: None,
             cut: false,
@@ -138,21 +138,21 @@ impl ReceiveQueue {
         self.closed.as_ref()
     }
 
-    pub(super) fn failure(&self) -> Option<&Failure> {
-        self.failure.as_ref()
+    pub(super) fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
     }
 
-    /// Only the first failure counts; nothing that comes behind it is taken.
-    pub(super) fn fail(&mut self, failure: Failure) {
-        self.failure.get_or_insert(failure);
+    /// Only the first violation counts; nothing that comes behind it is taken.
+    pub(super) fn fail(&mut self, violation: Violation) {
+        self.violation.get_or_insert(violation);
         self.deaf = true;
     }
 
     /// The end, once there is one.
     pub(super) fn end(&self) -> Option<End> {
         let event = self.closed.clone()?;
-        Some(match &self.failure {
-            Some(failure) => End::failed(failure),
+        Some(match &self.violation {
+            Some(violation) => End::failed(violation),
             // What was cut off must not look complete.
             None if self.cut && event.is_success() => End::lost(Some(Arc::new(
                 std::io::Error::other("the browser dropped what it had not handed over"),
@@ -162,7 +162,7 @@ impl ReceiveQueue {
     }
 
     /// Queues a message as the browser delivers it.
-    fn push(&mut self, data: JsValue) -> Result<(), Failure> {
+    fn push(&mut self, data: JsValue) -> Result<(), Violation> {
         if self.keeps_time {
             self.last_activity = PageInstant::now();
         }
@@ -173,15 +173,15 @@ impl ReceiveQueue {
             self.bytes += message.cost();
             self.messages.push_back(message);
         });
-        taken.inspect_err(|failure| self.fail(failure.clone()))
+        taken.inspect_err(|violation| self.fail(violation.clone()))
     }
 
-    fn check(&self, data: JsValue) -> Result<ReceivedMessage, Failure> {
+    fn check(&self, data: JsValue) -> Result<ReceivedMessage, Violation> {
         // A Blob, say, would have to be read in another way, and none comes unless somebody
         // changed the socket's `binaryType` behind our back.
         let message = ReceivedMessage::new(data).ok_or_else(undecodable)?;
         if message.exceeds(self.max_message_size) {
-            return Err(Failure::message_too_big());
+            return Err(Violation::message_too_big());
         }
         if !self.messages.is_empty() && self.bytes + message.cost() > self.limit {
             return Err(queue_full());
@@ -221,16 +221,16 @@ impl ReceiveQueue {
     }
 }
 
-fn queue_full() -> Failure {
-    Failure::new(
+fn queue_full() -> Violation {
+    Violation::new(
         ErrorKind::QueueFull,
         "more was received than receive_limit lets wait for its reader",
         CloseCode::TRY_AGAIN,
     )
 }
 
-fn undecodable() -> Failure {
-    Failure::new(
+fn undecodable() -> Violation {
+    Violation::new(
         ErrorKind::Protocol,
         "the browser gave a message that is neither a string nor an ArrayBuffer",
         CloseCode::INVALID_DATA,

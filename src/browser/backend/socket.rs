@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, WsMessage,
-    backend::{self, Clock as _, End, Failure, Negotiated, Target, Unsendable},
+    backend::{self, Clock as _, End, Endpoint, Negotiated, Unsendable, Violation},
     event::{CloseCode, CloseFrame},
     options::Options,
 };
@@ -42,7 +42,7 @@ struct SocketParts {
 
 impl BrowserSocket {
     /// Begins to connect.
-    fn start(target: &Target, transport: Transport, options: &Options) -> Result<Self, Error> {
+    fn start(endpoint: &Endpoint, transport: Transport, options: &Options) -> Result<Self, Error> {
         let streams = match transport {
             Transport::Auto => StreamSocket::is_safe(),
             Transport::WebSocketStream if !StreamSocket::is_available() => {
@@ -52,15 +52,16 @@ impl BrowserSocket {
             Transport::WebSocketStream => true,
             Transport::WebSocket => false,
         };
-        let refused = |thrown| thrown::construction(&target.url, &thrown);
+        let refused = |thrown| thrown::construction(&endpoint.url, &thrown);
         Ok(if streams {
             let shared = SharedQueue::new(ReceiveQueue::new(options, usize::MAX));
             let page_socket =
-                StreamSocket::connect(target, Rc::clone(&shared), options).map_err(refused)?;
+                StreamSocket::connect(endpoint, Rc::clone(&shared), options).map_err(refused)?;
             Self::new(page_socket, shared, options)
         } else {
             let shared = SharedQueue::new(ReceiveQueue::new(options, options.receive_limit));
-            let page_socket = PlainSocket::connect(target, Rc::clone(&shared)).map_err(refused)?;
+            let page_socket =
+                PlainSocket::connect(endpoint, Rc::clone(&shared)).map_err(refused)?;
             Self::new(page_socket, shared, options)
         })
     }
@@ -136,20 +137,20 @@ impl SocketParts {
     }
 }
 
-impl backend::Socket for BrowserSocket {
-    type Setup = BrowserOptions;
+impl backend::Backend for BrowserSocket {
+    type PlatformOptions = BrowserOptions;
 
     fn connect(
-        target: Target,
+        endpoint: Endpoint,
         options: &Options,
         setup: BrowserOptions,
     ) -> impl Future<Output = Result<(Self, Negotiated), Error>> + Send {
         let options = options.clone();
         // Nothing happens before the future is polled, as with any other.
         async move {
-            let connecting = Self::start(&target, setup.transport, &options)?;
+            let connecting = Self::start(&endpoint, setup.transport, &options)?;
             let (socket, negotiated) = connecting.opened().await?;
-            check_protocol(&negotiated.protocol, &target.protocols)?;
+            check_protocol(&negotiated.protocol, &endpoint.protocols)?;
             Ok((socket, negotiated))
         }
     }
@@ -225,20 +226,20 @@ impl backend::Socket for BrowserSocket {
         self.0.check_open().is_ok()
     }
 
-    fn fail(&mut self, failure: Failure) {
+    fn fail(&mut self, violation: Violation) {
         let mut queue = self.0.shared.queue();
         queue.discard();
-        queue.fail(failure.clone());
+        queue.fail(violation.clone());
         drop(queue);
-        self.0.merger.fail(&failure);
+        self.0.merger.fail(&violation);
     }
 
     fn abort(&mut self, end: End) {
         if self.0.end.is_some() {
             return;
         }
-        let failure = self.0.shared.queue().failure().cloned();
-        let end = failure.map_or(end, |failure| End::failed(&failure));
+        let violation = self.0.shared.queue().violation().cloned();
+        let end = violation.map_or(end, |violation| End::failed(&violation));
         self.0.merger.close(None, "");
         self.0.over(end);
     }

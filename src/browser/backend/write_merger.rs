@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::page_socket::{PageSocket, SendRefused};
-use crate::{WsMessage, backend::Failure, event::CloseCode};
+use crate::{WsMessage, backend::Violation, event::CloseCode};
 
 /// Hands messages to the browser's socket, and merges bytes that are written in one turn of the
 /// event loop: a message costs some 50 µs however small it is.
@@ -93,17 +93,17 @@ impl WriteMerger {
         }
     }
 
-    /// Closes because of `failure`, with a close code that a page may send: 4000 plus the HTTP
+    /// Closes because of `violation`, with a close code that a page may send: 4000 plus the HTTP
     /// status of the same meaning.
-    pub(super) fn fail(&self, failure: &Failure) {
-        let status = match failure.code {
+    pub(super) fn fail(&self, violation: &Violation) {
+        let status = match violation.code {
             CloseCode::TOO_BIG => 413,
             CloseCode::UNSUPPORTED => 415,
             CloseCode::TRY_AGAIN => 507,
             _ => 400,
         };
         let code = CloseCode::from_http_status(status);
-        self.close(code, failure.message);
+        self.close(code, violation.message);
     }
 
     pub(super) fn is_closing(&self) -> bool {

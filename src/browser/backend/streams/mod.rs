@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     WsMessage,
-    backend::{Negotiated, Target},
+    backend::{Endpoint, Negotiated},
     event::{CloseCode, CloseEvent},
     options::Options,
 };
@@ -68,15 +68,15 @@ impl StreamSocket {
 
     /// Makes the browser's socket.
     pub(super) fn connect(
-        target: &Target,
+        endpoint: &Endpoint,
         shared: Rc<SharedQueue>,
         options: &Options,
     ) -> Result<Rc<Self>, JsValue> {
         let js_options = JsStreamOptions::new();
-        let protocols: Array = target.protocols.iter().map(JsValue::from).collect();
+        let protocols: Array = endpoint.protocols.iter().map(JsValue::from).collect();
         js_options.set_protocols(&protocols);
         let streams = Rc::new(Self {
-            socket: WebSocketStream::new(&target.url, &js_options)?,
+            socket: WebSocketStream::new(&endpoint.url, &js_options)?,
             shared,
             callbacks: RefCell::default(),
             read_side: RefCell::new(ReadSide::new(options)),

@@ -2,27 +2,27 @@
 
 pub(crate) mod connect;
 mod failure;
-mod handshake;
 #[cfg(feature = "http")]
+#[path = "../../backend/native/http/mod.rs"]
 pub(crate) mod http;
-mod incoming;
 mod keepalive;
 mod link;
-mod outgoing;
+mod options;
 #[cfg(feature = "event-source")]
+#[path = "../../backend/native/retry.rs"]
 mod retry;
-mod setup;
 mod socket;
-mod spare;
 mod time;
 pub(crate) mod tls;
 pub(crate) mod transport;
 
 #[cfg(feature = "event-source")]
 pub(crate) use self::retry::{random_seed, refusal_header};
+// Under the names by which the seam selects them.
+pub(crate) use self::{NativeInstant as Moment, NativeSocket as Socket, NativeTimer as Timer};
 pub(crate) use self::{
-    link::{Link, metered},
-    setup::{Connecting, Setup},
-    socket::{Limits, Socket},
-    time::{Moment, Timer},
+    link::{Link, framed},
+    options::{Connecting, NativeOptions},
+    socket::{NativeSocket, SocketLimits},
+    time::{NativeInstant, NativeTimer},
 };
