@@ -1,5 +1,7 @@
 //! Which of the browser's sockets is used.
 
+use std::error::Error as _;
+
 use js_sys::{Function, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wsio::{ErrorKind, WsMeta, browser::Transport};
@@ -148,5 +150,40 @@ async fn c1_no_transport_panics_on_what_the_browser_throws() {
         let builder = WsMeta::builder("ws://127.0.0.1:80:80/").transport(transport);
         let error = builder.connect().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidUrl, "{transport:?}");
+    }
+}
+
+#[test]
+async fn c9_an_address_that_the_browser_refuses_is_not_repeated_in_full() {
+    for transport in transports() {
+        let url = "ws://user:secret@127.0.0.1:80:80/chat?token=secret";
+        let error = WsMeta::builder(url).transport(transport).connect().await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidUrl);
+        let shown = format!("{error} {error:?} {:?}", error.source());
+        assert!(!shown.contains("secret"), "{shown}");
+        assert!(shown.contains("127.0.0.1:80:80/chat"), "{shown}");
+    }
+}
+
+#[test]
+async fn c9_nor_is_what_an_exception_says_of_it() {
+    let refusing = Function::new_with_args(
+        "url",
+        "throw new DOMException(`Refused to connect to '${url}'.`, 'SecurityError');",
+    );
+    for transport in transports() {
+        let _socket = Changed::to(
+            &js_sys::global(),
+            &format!("{transport:?}"),
+            Some(&refusing),
+        );
+        let url = "ws://user:secret@127.0.0.1/chat?token=secret";
+        let error = WsMeta::builder(url).transport(transport).connect().await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Network);
+        let source = error.source().unwrap().to_string();
+        assert_eq!(source, "SecurityError", "{transport:?}");
+        assert!(!format!("{error:?}").contains("secret"), "{error:?}");
     }
 }
