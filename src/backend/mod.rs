@@ -19,8 +19,6 @@ use crate::{
     options::Options,
 };
 
-#[cfg(feature = "http")]
-pub(crate) mod http;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub(crate) mod native;
 

@@ -7,8 +7,6 @@
 mod accept;
 mod builder;
 mod handshake;
-#[cfg(feature = "http")]
-mod http;
 mod refused;
 
 pub use tokio_tungstenite::tungstenite::protocol::Role;

@@ -44,3 +44,10 @@ fn with_cause(mut failure: Failure, error: tungstenite::Error) -> Failure {
     failure.cause = Some(Arc::new(error));
     failure
 }
+
+/// Returns a header of the response that refused a handshake.
+#[cfg(feature = "event-source")]
+pub(crate) fn refusal_header(error: &crate::Error, name: &str) -> Option<String> {
+    let value = error.http_headers()?.get(name)?;
+    value.to_str().ok().map(str::to_owned)
+}

@@ -3,14 +3,10 @@
 pub(crate) mod connect;
 mod failure;
 mod handshake;
-#[cfg(feature = "http")]
-pub(crate) mod http;
 mod incoming;
 mod keepalive;
 mod link;
 mod outgoing;
-#[cfg(feature = "event-source")]
-mod retry;
 mod setup;
 mod socket;
 mod spare;
@@ -19,7 +15,7 @@ pub(crate) mod tls;
 pub(crate) mod transport;
 
 #[cfg(feature = "event-source")]
-pub(crate) use self::retry::{random_seed, refusal_header};
+pub(crate) use self::{failure::refusal_header, time::random_seed};
 pub(crate) use self::{
     link::{Link, metered},
     setup::{Connecting, Setup},
