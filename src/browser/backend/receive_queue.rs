@@ -13,7 +13,7 @@ use wasm_bindgen::JsValue;
 use super::{PageInstant, received_message::ReceivedMessage};
 use crate::{
     ErrorKind, WsMessage,
-    backend::{Clock as _, End, Failure},
+    backend::{Clock as _, End, Violation},
     event::{CloseCode, CloseEvent},
     options::Options,
 };
@@ -61,7 +61,7 @@ pub(super) struct ReceiveQueue {
     /// Whether what still comes is dropped.
     deaf: bool,
     /// What is wrong with something received; what came before it is still to be read.
-    failure: Option<Failure>,
+    failure: Option<Violation>,
     /// Whether a closing handshake is under way.
     closing: bool,
     /// How the connection ended.
@@ -120,12 +120,12 @@ impl ReceiveQueue {
         self.closed.as_ref()
     }
 
-    pub(super) fn failure(&self) -> Option<&Failure> {
+    pub(super) fn failure(&self) -> Option<&Violation> {
         self.failure.as_ref()
     }
 
     /// Only the first failure counts; nothing that comes behind it is taken.
-    pub(super) fn fail(&mut self, failure: Failure) {
+    pub(super) fn fail(&mut self, failure: Violation) {
         self.failure.get_or_insert(failure);
         self.deaf = true;
     }
@@ -156,7 +156,7 @@ impl ReceiveQueue {
             // changed the socket's `binaryType` behind our back.
             None => self.fail(undecodable()),
             Some(raw) if raw.exceeds(self.max_message_size) => {
-                self.fail(Failure::message_too_big());
+                self.fail(Violation::message_too_big());
             }
             Some(raw) if !self.messages.is_empty() && self.bytes + raw.cost() > self.limit => {
                 self.fail(queue_full());
@@ -200,16 +200,16 @@ impl ReceiveQueue {
     }
 }
 
-fn queue_full() -> Failure {
-    Failure::new(
+fn queue_full() -> Violation {
+    Violation::new(
         ErrorKind::QueueFull,
         "more was received than receive_limit lets wait for its reader",
         CloseCode::TRY_AGAIN,
     )
 }
 
-fn undecodable() -> Failure {
-    Failure::new(
+fn undecodable() -> Violation {
+    Violation::new(
         ErrorKind::Protocol,
         "the browser gave a message that is neither a string nor an ArrayBuffer",
         CloseCode::INVALID_DATA,

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, WsMessage,
-    backend::{self, Clock as _, End, Failure, Negotiated, Target, Unsendable},
+    backend::{self, Clock as _, End, Endpoint, Negotiated, Unsendable, Violation},
     event::{CloseCode, CloseFrame},
     options::Options,
 };
@@ -43,7 +43,7 @@ struct SocketParts {
 
 impl BrowserSocket {
     /// Begins to connect.
-    fn start(target: &Target, transport: Transport, options: &Options) -> Result<Self, Error> {
+    fn start(target: &Endpoint, transport: Transport, options: &Options) -> Result<Self, Error> {
         let streams = match transport {
             Transport::Auto => StreamSocket::is_safe(),
             Transport::WebSocketStream if !StreamSocket::is_available() => {
@@ -148,11 +148,11 @@ impl SocketParts {
     }
 }
 
-impl backend::Socket for BrowserSocket {
-    type Setup = BrowserOptions;
+impl backend::Backend for BrowserSocket {
+    type PlatformOptions = BrowserOptions;
 
     fn connect(
-        target: Target,
+        target: Endpoint,
         options: &Options,
         setup: BrowserOptions,
     ) -> impl Future<Output = Result<(Self, Negotiated), Error>> + Send {
@@ -232,7 +232,13 @@ impl backend::Socket for BrowserSocket {
         }
     }
 
-    fn fail(&mut self, failure: Failure) {
+    /// WHATWG WebSockets § 5: in any state but OPEN, a received message is ignored. Once the peer
+    /// has closed, there is nothing left to ignore.
+    fn discards_input_after_close(&self) -> bool {
+        self.0.check_open().is_ok()
+    }
+
+    fn fail(&mut self, failure: Violation) {
         let mut queue = self.0.shared.queue();
         queue.discard();
         queue.fail(failure.clone());

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     WsMessage,
-    backend::{Negotiated, Target},
+    backend::{Endpoint, Negotiated},
     event::CloseCode,
 };
 
@@ -41,7 +41,7 @@ pub(super) struct PlainSocket {
 
 impl PlainSocket {
     /// Makes the browser's socket.
-    pub(super) fn connect(target: &Target, shared: Rc<SharedQueue>) -> Result<Rc<Self>, JsValue> {
+    pub(super) fn connect(target: &Endpoint, shared: Rc<SharedQueue>) -> Result<Rc<Self>, JsValue> {
         let socket = if target.protocols.is_empty() {
             WebSocket::new(&target.url)
         } else {

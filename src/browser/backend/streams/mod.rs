@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     WsMessage,
-    backend::{Negotiated, Target},
+    backend::{Endpoint, Negotiated},
     event::{CloseCode, CloseEvent},
     options::Options,
 };
@@ -66,7 +66,7 @@ impl StreamSocket {
 
     /// Makes the browser's socket.
     pub(super) fn connect(
-        target: &Target,
+        target: &Endpoint,
         shared: Rc<SharedQueue>,
         options: &Options,
     ) -> Result<Rc<Self>, JsValue> {

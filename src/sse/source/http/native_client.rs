@@ -13,7 +13,7 @@ use reqwest::{
 
 use self::redirect::Redirected;
 use crate::{
-    backend::native::tls::Tls,
+    native::backend::tls::Tls,
     sse::{
         HttpConnector, SourceBuilder,
         source::http::{CheckedHttpRequest, HttpFailure},

@@ -6,7 +6,7 @@ const STATUS_LINE: usize = 12;
 /// Reads an HTTP head as it passes by, so that nothing behind it is given to tungstenite, which
 /// would keep it to itself.
 #[derive(Debug, Default)]
-pub(super) struct Handshake {
+pub(super) struct HttpHead {
     /// Its first bytes, and how many there are.
     first: [u8; STATUS_LINE],
     len: usize,
@@ -14,7 +14,7 @@ pub(super) struct Handshake {
     in_empty_line: bool,
 }
 
-impl Handshake {
+impl HttpHead {
     /// How many of these bytes are to be given.
     pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
         for (index, byte) in bytes.iter().enumerate() {
@@ -54,7 +54,7 @@ mod tests {
             let text = format!("{head}{rest}");
             for cut in 0..head.len() {
                 let (first, second) = text.as_bytes().split_at(cut);
-                let mut handshake = Handshake::default();
+                let mut handshake = HttpHead::default();
                 assert_eq!(handshake.take(first), cut);
                 assert_eq!(handshake.take(second), head.len() - cut);
             }
@@ -66,7 +66,7 @@ mod tests {
         let text = "HTTP/1.1 404 Not Found\r\n\r\n\r\nno\r\n\r\n";
         for cut in 0..text.len() {
             let (first, second) = text.as_bytes().split_at(cut);
-            let mut handshake = Handshake::default();
+            let mut handshake = HttpHead::default();
             assert_eq!(handshake.take(first), cut);
             assert_eq!(handshake.take(second), second.len());
         }

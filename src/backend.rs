@@ -1,6 +1,6 @@
 //! The seam: all that a target has to provide, as traits, and the choice of the target.
 //!
-//! Everything above this module exists once. A backend is a [`Socket`], driven by polling, and
+//! Everything above this module exists once. A backend is a [`Backend`], driven by polling, and
 //! two small types that tell time. It keeps no task of its own and knows nothing of halves,
 //! observers or timeouts: those are [`pair`](crate::pair)'s.
 
@@ -19,18 +19,15 @@ use crate::{
     options::Options,
 };
 
-#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-pub(crate) mod native;
-
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 use crate::target::browser::backend as selected;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-use native as selected;
+use crate::target::native::backend as selected;
 
 /// The selected target's socket.
 pub(crate) type Platform = selected::Socket;
 /// The selected target's additions to [`Builder`](crate::Builder).
-pub(crate) type Setup = <Platform as Socket>::Setup;
+pub(crate) type PlatformOptions = <Platform as Backend>::PlatformOptions;
 
 pub(crate) use selected::{Moment, Timer};
 #[cfg(feature = "event-source")]
@@ -40,15 +37,15 @@ pub(crate) use selected::{random_seed, refusal_header};
 ///
 /// Every `cx` handed to one socket leads to the same waker, which wakes all who wait for the
 /// connection, in whatever direction: a socket never has to know who is polling.
-pub(crate) trait Socket: Sized + Send + 'static {
+pub(crate) trait Backend: Sized + Send + 'static {
     /// What this target can be told about connecting, beyond what every target can.
-    type Setup: fmt::Debug + Clone + Default + Send + Sync;
+    type PlatformOptions: fmt::Debug + Clone + Default + Send + Sync;
 
     /// Resolves to an open connection. Dropping the future closes the half-open socket.
     fn connect(
-        target: Target,
+        target: Endpoint,
         options: &Options,
-        setup: Self::Setup,
+        setup: Self::PlatformOptions,
     ) -> impl Future<Output = Result<(Self, Negotiated), Error>> + Send;
 
     /// Whether this target lets us send a Close frame with `code`.
@@ -81,9 +78,13 @@ pub(crate) trait Socket: Sized + Send + 'static {
     /// Begins the closing handshake, after what was taken for sending. Does nothing once begun.
     fn start_close(&mut self, frame: Option<CloseFrame>);
 
+    /// Returns whether messages that arrive after a [`start_close`](Backend::start_close) called now
+    /// would be discarded unread.
+    fn discards_input_after_close(&self) -> bool;
+
     /// Ends the connection because of what the peer sent: tells the peer why and discards all
     /// that is not read yet. Does nothing once a failure is under way.
-    fn fail(&mut self, failure: Failure);
+    fn fail(&mut self, failure: Violation);
 
     /// Gives up at once: nothing is sent or received any more, and what the operating system
     /// lent is given back. What was received before stays readable.
@@ -124,7 +125,7 @@ const _: fn() = || {
 /// What to connect to: an address that has passed [`address::check`](crate::pair), and valid
 /// subprotocols.
 #[derive(Debug, Clone)]
-pub(crate) struct Target {
+pub(crate) struct Endpoint {
     pub(crate) url: String,
     pub(crate) protocols: Vec<String>,
 }
@@ -187,7 +188,7 @@ impl End {
 
     /// An end brought about by `failure`. As a browser does when it fails a connection, the
     /// event says 1006; the error's kind tells why.
-    pub(crate) fn failed(failure: &Failure) -> Self {
+    pub(crate) fn failed(failure: &Violation) -> Self {
         let event = CloseEvent::lost();
         let error = Error::new(failure.kind, failure.message)
             .with_cause(failure.cause.clone())
@@ -201,7 +202,7 @@ impl End {
 
 /// Why we end a connection: something the peer did.
 #[derive(Debug, Clone)]
-pub(crate) struct Failure {
+pub(crate) struct Violation {
     pub(crate) kind: ErrorKind,
     pub(crate) message: &'static str,
     pub(crate) cause: Option<Cause>,
@@ -209,7 +210,7 @@ pub(crate) struct Failure {
     pub(crate) code: CloseCode,
 }
 
-impl Failure {
+impl Violation {
     pub(crate) fn message_too_big() -> Self {
         Self::new(
             ErrorKind::MessageTooBig,

@@ -13,9 +13,9 @@ use tokio_tungstenite::{
     tungstenite::{self, Message, protocol::Role},
 };
 
-use crate::WsMessage;
+use crate::{WsMessage, target::frames::reader::Arrived};
 
-use super::{Moment, incoming::Arrived, transport::Metered};
+use super::{NativeInstant, transport::FramedTransport};
 
 /// What the socket needs of tokio-tungstenite. Erased here, at the level of messages, and not at
 /// that of the transport, so that a stream that somebody else made can be adopted as it is, with
@@ -41,7 +41,7 @@ pub(crate) trait Link: Send {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
     /// When the transport last received something, if it is one that remembers.
-    fn last_read(&self) -> Option<Moment>;
+    fn last_read(&self) -> Option<NativeInstant>;
 }
 
 /// An adopted stream, over a transport that is not ours.
@@ -82,33 +82,33 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for WebSocketStream<S> {
         }
     }
 
-    fn last_read(&self) -> Option<Moment> {
+    fn last_read(&self) -> Option<NativeInstant> {
         None
     }
 }
 
 /// A stream over a transport of ours.
-pub(crate) fn metered(
-    mut socket: WebSocketStream<Metered>,
+pub(crate) fn framed(
+    mut socket: WebSocketStream<FramedTransport>,
     role: Role,
     max_message_size: usize,
 ) -> Box<dyn Link> {
     socket.get_mut().begin(role, max_message_size);
-    Box::new(MeteredLink {
+    Box::new(FramedLink {
         socket,
         role,
         is_answering: false,
     })
 }
 
-struct MeteredLink {
-    socket: WebSocketStream<Metered>,
+struct FramedLink {
+    socket: WebSocketStream<FramedTransport>,
     role: Role,
     /// Whether tungstenite may have an answer to a Ping, which it would give when it reads next.
     is_answering: bool,
 }
 
-impl MeteredLink {
+impl FramedLink {
     /// What tungstenite has not heard of is that writing failed.
     fn judge(&self, sent: tungstenite::Result<()>) -> tungstenite::Result<()> {
         match self.socket.get_ref().write_error() {
@@ -118,7 +118,7 @@ impl MeteredLink {
     }
 }
 
-impl Link for MeteredLink {
+impl Link for FramedLink {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<tungstenite::Result<Message>>> {
         if self.is_answering {
             self.is_answering = Link::poll_flush(&mut self.socket, cx).is_pending();
@@ -172,7 +172,7 @@ impl Link for MeteredLink {
         self.socket.get_mut().poll_drain(cx)
     }
 
-    fn last_read(&self) -> Option<Moment> {
+    fn last_read(&self) -> Option<NativeInstant> {
         Some(self.socket.get_ref().last_read())
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, future::Future, io, pin::Pin, sync::Arc, time::Duration};
 use super::{tls::Tls, transport::Transport};
 
 #[derive(Clone, Default)]
-pub(crate) struct Setup {
+pub(crate) struct NativeOptions {
     /// As given; checked when connecting, where an error can be told.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) connector: Option<Connector>,
@@ -17,11 +17,11 @@ pub(crate) struct Setup {
 pub(crate) type Connector = Arc<dyn Fn(String, u16) -> Connecting + Send + Sync>;
 pub(crate) type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>> + Send>>;
 
-impl fmt::Debug for Setup {
+impl fmt::Debug for NativeOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The values of headers are often secrets.
         let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
-        f.debug_struct("Setup")
+        f.debug_struct("NativeOptions")
             .field("headers", &headers)
             .field("connector", &self.connector.is_some())
             .field("keepalive", &self.keepalive)

@@ -1,6 +1,6 @@
 //! The WebSocket of one native connection.
 
-mod seam;
+mod polling;
 
 use std::{
     collections::VecDeque,
@@ -14,13 +14,13 @@ use bytes::Bytes;
 use tokio_tungstenite::tungstenite::{self, Message, protocol};
 
 use super::{
-    Link, Moment,
+    Link, NativeInstant,
     failure::{Verdict, judge},
     keepalive::{Beat, Keepalive},
 };
 use crate::{
     WsMessage,
-    backend::{self, Clock as _, End, Failure, Unsendable},
+    backend::{self, Clock as _, End, Unsendable, Violation},
     error::Cause,
     event::{CloseCode, CloseEvent},
 };
@@ -30,13 +30,13 @@ const READ_AHEAD: usize = 64 * 1024;
 
 /// What a socket keeps to, from the options and the setup.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct SocketLimits {
     pub(crate) write_chunk: usize,
     pub(crate) high_water_mark: usize,
     pub(crate) keepalive: Option<(Duration, Duration)>,
 }
 
-pub(crate) struct Socket {
+pub(crate) struct NativeSocket {
     /// `None` once the connection is over.
     link: Option<Box<dyn Link>>,
     phase: Phase,
@@ -52,9 +52,9 @@ pub(crate) struct Socket {
     broken: Option<Cause>,
     /// Whether the end came before everything was flushed.
     lost: bool,
-    limits: Limits,
+    limits: SocketLimits,
     keepalive: Option<Keepalive>,
-    last_message: Moment,
+    last_message: NativeInstant,
 }
 
 #[derive(Debug)]
@@ -66,7 +66,7 @@ enum Phase {
     Answering(CloseEvent),
     /// The peer broke the rules. It is sent a Close frame, and what it sends is drained: to close
     /// a TCP connection with unread data would reset it, and the Close frame might not arrive.
-    Failing(Failure, Step),
+    Failing(Violation, Step),
     Over(End),
 }
 
@@ -77,8 +77,8 @@ enum Step {
     Drain,
 }
 
-impl Socket {
-    pub(crate) fn new(link: Box<dyn Link>, limits: Limits) -> Self {
+impl NativeSocket {
+    pub(crate) fn new(link: Box<dyn Link>, limits: SocketLimits) -> Self {
         Self {
             link: Some(link),
             phase: Phase::Open,
@@ -93,7 +93,7 @@ impl Socket {
             keepalive: limits
                 .keepalive
                 .map(|(interval, timeout)| Keepalive::new(interval, timeout)),
-            last_message: Moment::now(),
+            last_message: NativeInstant::now(),
         }
     }
 
@@ -142,7 +142,7 @@ impl Socket {
                 return Poll::Ready(None);
             };
             let next = ready!(link.poll_next(cx));
-            self.last_message = Moment::now();
+            self.last_message = NativeInstant::now();
             match next {
                 Some(Ok(Message::Text(text))) => {
                     return Poll::Ready(Some(WsMessage::Text(text.as_str().to_owned())));
@@ -159,7 +159,7 @@ impl Socket {
                 Some(Err(error)) => {
                     match judge(error) {
                         Verdict::Over(end) => self.over(end),
-                        Verdict::Fail(failure) => backend::Socket::fail(self, failure),
+                        Verdict::Fail(failure) => backend::Backend::fail(self, failure),
                     }
                     return Poll::Ready(None);
                 }
@@ -195,7 +195,7 @@ impl Socket {
 
     /// Whether the keepalive clock called for something, so that the wire has to be polled again.
     fn is_beating(&mut self, cx: &mut Context<'_>) -> bool {
-        let last_activity = backend::Socket::last_activity(self);
+        let last_activity = backend::Backend::last_activity(self);
         let Some(keepalive) = &mut self.keepalive else {
             return false;
         };
@@ -265,9 +265,9 @@ impl Socket {
     }
 }
 
-impl fmt::Debug for Socket {
+impl fmt::Debug for NativeSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Socket")
+        f.debug_struct("NativeSocket")
             .field("phase", &self.phase)
             .field("unflushed", &self.unflushed)
             .field("inbox_bytes", &self.inbox_bytes)

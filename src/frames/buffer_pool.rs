@@ -25,7 +25,7 @@ pub(super) fn take(len: usize) -> Box<[u8]> {
 }
 
 /// Gives a buffer back. After the end of the thread's own data there is nobody to give it to.
-pub(super) fn give(buffer: Box<[u8]>) {
+pub(super) fn give_back(buffer: Box<[u8]>) {
     if buffer.len() != SIZE {
         return;
     }

@@ -15,9 +15,9 @@ use tokio::{
 use crate::backend::{Alarm, Clock};
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment(Instant);
+pub(crate) struct NativeInstant(Instant);
 
-impl Clock for Moment {
+impl Clock for NativeInstant {
     fn now() -> Self {
         Self(Instant::now())
     }
@@ -29,16 +29,16 @@ impl Clock for Moment {
 
 /// A timer of the tokio runtime that is current when it is made. Where there is none, as when a
 /// connection is closed from a plain thread, time does not pass: a library must not panic for it.
-pub(crate) struct Timer(Option<Pin<Box<Sleep>>>);
+pub(crate) struct NativeTimer(Option<Pin<Box<Sleep>>>);
 
-impl Alarm for Timer {
+impl Alarm for NativeTimer {
     fn after(delay: Duration) -> Self {
         let in_runtime = Handle::try_current().is_ok();
         Self(in_runtime.then(|| Box::pin(tokio::time::sleep(delay))))
     }
 }
 
-impl Future for Timer {
+impl Future for NativeTimer {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -49,9 +49,9 @@ impl Future for Timer {
     }
 }
 
-impl fmt::Debug for Timer {
+impl fmt::Debug for NativeTimer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Timer")
+        f.write_str("NativeTimer")
     }
 }
 

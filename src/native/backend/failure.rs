@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 
 use crate::{
     ErrorKind,
-    backend::{End, Failure},
+    backend::{End, Violation},
     event::CloseCode,
 };
 
@@ -15,13 +15,13 @@ pub(super) enum Verdict {
     /// The transport is gone.
     Over(End),
     /// The peer broke the rules: it is to be told, and the connection ended.
-    Fail(Failure),
+    Fail(Violation),
 }
 
 pub(super) fn judge(error: tungstenite::Error) -> Verdict {
     use tungstenite::Error as E;
     let (kind, message, code) = match &error {
-        E::Capacity(_) => return Verdict::Fail(with_cause(Failure::message_too_big(), error)),
+        E::Capacity(_) => return Verdict::Fail(with_cause(Violation::message_too_big(), error)),
         E::Utf8(_) => (
             ErrorKind::Protocol,
             "the peer sent text that is not UTF-8",
@@ -37,10 +37,10 @@ pub(super) fn judge(error: tungstenite::Error) -> Verdict {
         ),
         _ => return Verdict::Over(End::lost(Some(Arc::new(error)))),
     };
-    Verdict::Fail(with_cause(Failure::new(kind, message, code), error))
+    Verdict::Fail(with_cause(Violation::new(kind, message, code), error))
 }
 
-fn with_cause(mut failure: Failure, error: tungstenite::Error) -> Failure {
+fn with_cause(mut failure: Violation, error: tungstenite::Error) -> Violation {
     failure.cause = Some(Arc::new(error));
     failure
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Moment, Timer};
+use super::{NativeInstant, NativeTimer};
 use crate::backend::{Alarm as _, Clock as _};
 
 /// A Ping after every interval of silence, and a limit on the time until anything at all is
@@ -15,9 +15,9 @@ use crate::backend::{Alarm as _, Clock as _};
 pub(super) struct Keepalive {
     interval: Duration,
     timeout: Duration,
-    timer: Timer,
+    timer: NativeTimer,
     /// When the Ping that has not been followed by anything yet was sent.
-    asked: Option<Moment>,
+    asked: Option<NativeInstant>,
 }
 
 /// What the clock says.
@@ -32,12 +32,16 @@ impl Keepalive {
         Self {
             interval,
             timeout,
-            timer: Timer::after(interval),
+            timer: NativeTimer::after(interval),
             asked: None,
         }
     }
 
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, last_activity: Moment) -> Poll<Beat> {
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        last_activity: NativeInstant,
+    ) -> Poll<Beat> {
         loop {
             ready!(Future::poll(Pin::new(&mut self.timer), cx));
             let silence = last_activity.elapsed();
@@ -49,11 +53,11 @@ impl Keepalive {
             }
             let left = self.interval.saturating_sub(silence);
             if left.is_zero() {
-                self.asked = Some(Moment::now());
-                self.timer = Timer::after(self.timeout);
+                self.asked = Some(NativeInstant::now());
+                self.timer = NativeTimer::after(self.timeout);
                 return Poll::Ready(Beat::Ping);
             }
-            self.timer = Timer::after(left);
+            self.timer = NativeTimer::after(left);
         }
     }
 }

@@ -10,24 +10,23 @@ use bytes::{Bytes, BytesMut};
 use tokio::task::unconstrained;
 use tokio_tungstenite::tungstenite::{Message, protocol};
 
-use super::{Phase, READ_AHEAD, Socket, Step};
+use super::{NativeSocket, Phase, READ_AHEAD, Step};
 use crate::{
     Error, WsMessage,
-    backend::{
-        self, End, Failure, Negotiated, Target, Unsendable,
-        native::{Moment, Setup, connect, outgoing::FRAME_HEADER},
-    },
+    backend::{self, End, Endpoint, Negotiated, Unsendable, Violation},
     event::{CloseCode, CloseFrame},
+    native::backend::{NativeInstant, NativeOptions, connect},
     options::Options,
+    target::frames::writer::FRAME_HEADER,
 };
 
-impl backend::Socket for Socket {
-    type Setup = Setup;
+impl backend::Backend for NativeSocket {
+    type PlatformOptions = NativeOptions;
 
     fn connect(
-        target: Target,
+        target: Endpoint,
         options: &Options,
-        setup: Setup,
+        setup: NativeOptions,
     ) -> impl Future<Output = Result<(Self, Negotiated), Error>> + Send {
         connect::connect(target, options.clone(), setup)
     }
@@ -112,7 +111,7 @@ impl backend::Socket for Socket {
                 self.unflushed += len + FRAME_HEADER;
             } else {
                 let message = gather(bytes, len);
-                backend::Socket::send(self, WsMessage::Binary(message))?;
+                backend::Backend::send(self, WsMessage::Binary(message))?;
             }
             // Offered at once. If the socket is full, whoever polls next drives it on.
             if let Poll::Ready(Err(error)) = self.poll_flush_link(cx) {
@@ -143,7 +142,11 @@ impl backend::Socket for Socket {
         }
     }
 
-    fn fail(&mut self, failure: Failure) {
+    fn discards_input_after_close(&self) -> bool {
+        false
+    }
+
+    fn fail(&mut self, failure: Violation) {
         if matches!(self.phase, Phase::Failing(..) | Phase::Over(_)) {
             return;
         }
@@ -153,7 +156,7 @@ impl backend::Socket for Socket {
             code: failure.code,
             reason: failure.message.to_owned(),
         };
-        backend::Socket::start_close(self, Some(frame));
+        backend::Backend::start_close(self, Some(frame));
         self.phase = Phase::Failing(failure, Step::Flush);
     }
 
@@ -183,7 +186,7 @@ impl backend::Socket for Socket {
         self.unflushed
     }
 
-    fn last_activity(&self) -> Moment {
+    fn last_activity(&self) -> NativeInstant {
         let read = self.link.as_ref().and_then(|link| link.last_read());
         read.unwrap_or(self.last_message)
     }

@@ -16,10 +16,10 @@ use tokio_tungstenite::tungstenite::protocol::{
     },
 };
 
-use super::spare;
+use super::buffer_pool;
 
 /// How many bytes a frame's header has at most (RFC 6455 § 5.2).
-pub(super) const FRAME_HEADER: usize = 14;
+pub(crate) const FRAME_HEADER: usize = 14;
 
 /// The payload up to which copying is cheaper than handing the system two pieces.
 const SMALL: usize = 4 * 1024;
@@ -33,19 +33,19 @@ const KEPT: usize = 512;
 /// messages and of written bytes are made here instead, in memory that goes back when they are
 /// written.
 #[derive(Default)]
-pub(super) struct Outgoing {
+pub(crate) struct FrameWriter {
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
 }
 
-impl Outgoing {
-    pub(super) fn is_empty(&self) -> bool {
+impl FrameWriter {
+    pub(crate) fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
     /// Writes what is there.
-    pub(super) fn poll_write(
+    pub(crate) fn poll_write(
         &mut self,
         mut io: Pin<&mut (impl AsyncWrite + ?Sized)>,
         cx: &mut Context<'_>,
@@ -60,22 +60,22 @@ impl Outgoing {
     }
 
     /// Forgets what is there.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         (self.start, self.end) = (0, 0);
         if self.buffer.len() > KEPT {
-            spare::give(mem::take(&mut self.buffer));
+            buffer_pool::give_back(mem::take(&mut self.buffer));
         }
     }
 
     /// Takes bytes that belong behind what is there.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.reserve(bytes.len());
         self.buffer[self.end..][..bytes.len()].copy_from_slice(bytes);
         self.end += bytes.len();
     }
 
     /// Makes a message, to be written later.
-    pub(super) fn push_message(
+    pub(crate) fn push_message(
         &mut self,
         role: Role,
         kind: Data,
@@ -90,7 +90,7 @@ impl Outgoing {
 
     /// Makes a binary message of the first `len` of some bytes, and writes of it what `io` takes
     /// at once.
-    pub(super) fn write_message(
+    pub(crate) fn write_message(
         &mut self,
         mut io: Pin<&mut (impl AsyncWrite + ?Sized)>,
         cx: &mut Context<'_>,
@@ -144,9 +144,9 @@ impl Outgoing {
             return;
         }
         let waiting = self.end - self.start;
-        let mut buffer = spare::take((waiting + len).next_power_of_two().max(KEPT));
+        let mut buffer = buffer_pool::take((waiting + len).next_power_of_two().max(KEPT));
         buffer[..waiting].copy_from_slice(&self.buffer[self.start..self.end]);
-        spare::give(mem::replace(&mut self.buffer, buffer));
+        buffer_pool::give_back(mem::replace(&mut self.buffer, buffer));
         (self.start, self.end) = (0, waiting);
     }
 }
@@ -205,7 +205,7 @@ fn gather<'a>(slices: impl Iterator<Item = &'a [u8]>, mut key: [u8; 4], mut targ
 }
 
 /// Masks a payload, or unmasks it, eight bytes at a time.
-pub(super) fn mask(key: [u8; 4], payload: &mut [u8]) {
+pub(crate) fn mask(key: [u8; 4], payload: &mut [u8]) {
     let (words, rest) = payload.as_chunks_mut::<8>();
     for word in words {
         *word = (u64::from_ne_bytes(*word) ^ wide(key)).to_ne_bytes();

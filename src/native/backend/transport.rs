@@ -12,10 +12,10 @@ use tokio_tungstenite::tungstenite::{
     protocol::{Role, frame::coding::Data},
 };
 
-use super::{
-    Moment,
-    incoming::{Arrived, Incoming},
-    outgoing::Outgoing,
+use super::NativeInstant;
+use crate::target::frames::{
+    reader::{Arrived, FrameReader},
+    writer::FrameWriter,
 };
 use crate::{WsMessage, backend::Clock as _};
 
@@ -30,25 +30,25 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 ///
 /// It never fails to write: tungstenite answers a Ping when it is asked to read, and would take
 /// the peer's having gone for the end of what can be read, whatever still waits there. What cannot
-/// be written is thrown away, and [`Metered::write_error`] says so.
+/// be written is thrown away, and [`FramedTransport::write_error`] says so.
 ///
 /// And it takes what tungstenite writes as a whole or not at all, so that there is never a part of
-/// a frame on its way when [`Metered::write_message`] writes one of ours.
-pub(crate) struct Metered {
+/// a frame on its way when [`FramedTransport::write_message`] writes one of ours.
+pub(crate) struct FramedTransport {
     io: Box<dyn Transport>,
-    incoming: Incoming,
-    last_read: Moment,
-    outgoing: Outgoing,
+    incoming: FrameReader,
+    last_read: NativeInstant,
+    outgoing: FrameWriter,
     broken: Option<io::Error>,
 }
 
-impl Metered {
+impl FramedTransport {
     pub(crate) fn new(io: impl Transport + 'static) -> Self {
         Self {
             io: Box::new(io),
-            incoming: Incoming::new(),
-            last_read: Moment::now(),
-            outgoing: Outgoing::default(),
+            incoming: FrameReader::new(),
+            last_read: NativeInstant::now(),
+            outgoing: FrameWriter::default(),
             broken: None,
         }
     }
@@ -139,12 +139,12 @@ impl Metered {
         Poll::Ready(())
     }
 
-    pub(super) fn last_read(&self) -> Moment {
+    pub(super) fn last_read(&self) -> NativeInstant {
         self.last_read
     }
 }
 
-impl AsyncRead for Metered {
+impl AsyncRead for FramedTransport {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -162,7 +162,7 @@ impl AsyncRead for Metered {
 /// Notes when something is read.
 struct Timed<'a> {
     io: &'a mut Box<dyn Transport>,
-    last_read: &'a mut Moment,
+    last_read: &'a mut NativeInstant,
 }
 
 impl AsyncRead for Timed<'_> {
@@ -173,13 +173,13 @@ impl AsyncRead for Timed<'_> {
     ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut *self.io).poll_read(cx, buf);
         if read.is_ready() {
-            *self.last_read = Moment::now();
+            *self.last_read = NativeInstant::now();
         }
         read
     }
 }
 
-impl AsyncWrite for Metered {
+impl AsyncWrite for FramedTransport {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

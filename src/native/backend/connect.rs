@@ -15,23 +15,23 @@ use tokio_tungstenite::{
 use url::Url;
 
 use super::{
-    Limits, Setup, Socket, metered,
-    setup::Connector,
+    NativeOptions, NativeSocket, SocketLimits, framed,
+    options::Connector,
     tls::Tls,
-    transport::{Metered, Transport},
+    transport::{FramedTransport, Transport},
 };
 use crate::{
     Error, ErrorKind,
-    backend::{Negotiated, Target},
+    backend::{Endpoint, Negotiated},
     native::RefusedHandshake,
     options::Options,
 };
 
 pub(crate) async fn connect(
-    target: Target,
+    target: Endpoint,
     options: Options,
-    setup: Setup,
-) -> Result<(Socket, Negotiated), Error> {
+    setup: NativeOptions,
+) -> Result<(NativeSocket, Negotiated), Error> {
     let address = Address::parse(&target.url)?;
     if address.secure && !Tls::SUPPORTED {
         return Err(Error::new(
@@ -49,7 +49,7 @@ pub(crate) async fn connect(
             .map_err(unreachable)?;
     }
     let config = Some(config(&options));
-    let (link, response) = client_async_with_config(request, Metered::new(io), config)
+    let (link, response) = client_async_with_config(request, FramedTransport::new(io), config)
         .await
         .map_err(refused)?;
     let negotiated = Negotiated {
@@ -58,8 +58,8 @@ pub(crate) async fn connect(
         extensions: header(&response, "sec-websocket-extensions"),
     };
     let limits = limits(&options, setup.keepalive);
-    let link = metered(link, Role::Client, options.max_message_size);
-    Ok((Socket::new(link, limits), negotiated))
+    let link = framed(link, Role::Client, options.max_message_size);
+    Ok((NativeSocket::new(link, limits), negotiated))
 }
 
 /// The read buffer of tungstenite, in bytes.
@@ -85,8 +85,8 @@ pub(crate) fn config(options: &Options) -> WebSocketConfig {
 pub(crate) fn limits(
     options: &Options,
     keepalive: Option<(std::time::Duration, std::time::Duration)>,
-) -> Limits {
-    Limits {
+) -> SocketLimits {
+    SocketLimits {
         write_chunk: options.write_chunk,
         high_water_mark: options.high_water_mark.min(WRITE_BUFFER),
         keepalive,

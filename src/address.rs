@@ -1,6 +1,6 @@
 //! What an address and a list of subprotocols must look like, on every target alike.
 
-use crate::{Error, ErrorKind, backend::Target};
+use crate::{Error, ErrorKind, backend::Endpoint};
 
 /// Checks what can be checked without parsing: the backend's own URL parser does the rest.
 ///
@@ -11,7 +11,7 @@ use crate::{Error, ErrorKind, backend::Target};
 /// # Errors
 ///
 /// [`ErrorKind::InvalidUrl`], [`ErrorKind::InvalidProtocol`].
-pub(super) fn check(url: String, protocols: Vec<String>) -> Result<Target, Error> {
+pub(crate) fn check(url: String, protocols: Vec<String>) -> Result<Endpoint, Error> {
     let Some(after_scheme) = after_scheme(&url) else {
         return Err(invalid(format!("{url:?} is not a ws: or wss: URL")));
     };
@@ -33,7 +33,7 @@ pub(super) fn check(url: String, protocols: Vec<String>) -> Result<Target, Error
             )));
         }
     }
-    Ok(Target { url, protocols })
+    Ok(Endpoint { url, protocols })
 }
 
 fn after_scheme(url: &str) -> Option<&str> {

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{
     },
 };
 
-use super::{handshake::Handshake, outgoing::mask, spare};
+use super::{buffer_pool, http_head::HttpHead, writer::mask};
 
 /// How many bytes are asked for when nothing is known of what comes.
 const FIRST: usize = 4 * 1024;
@@ -35,7 +35,7 @@ const DIRECT: usize = 64 * 1024;
 /// tungstenite has a read buffer for every connection, which is as large as its largest message
 /// was, and zeroes it for every read. Here memory is held only while there is something in it: a
 /// message has its own, and what is read ahead is in a buffer of the thread's.
-pub(super) struct Incoming {
+pub(crate) struct FrameReader {
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
@@ -47,7 +47,7 @@ pub(super) struct Incoming {
 }
 
 enum Expecting {
-    Handshake(Handshake),
+    Head(HttpHead),
     Frame,
     /// The rest of our message.
     Message(Partial),
@@ -65,33 +65,33 @@ struct Partial {
 }
 
 /// What is to be done about what has arrived.
-pub(super) enum Arrived {
+pub(crate) enum Arrived {
     Message(Message),
     /// tungstenite is to be asked.
     Others,
 }
 
-impl Incoming {
-    pub(super) fn new() -> Self {
+impl FrameReader {
+    pub(crate) fn new() -> Self {
         Self {
             buffer: Box::default(),
             start: 0,
             end: 0,
             is_busy: false,
-            expecting: Expecting::Handshake(Handshake::default()),
+            expecting: Expecting::Head(HttpHead::default()),
             limits: None,
             is_fragmented: false,
         }
     }
 
     /// From here on there are frames.
-    pub(super) fn begin(&mut self, role: Role, max_message_size: usize) {
+    pub(crate) fn begin(&mut self, role: Role, max_message_size: usize) {
         self.expecting = Expecting::Frame;
         self.limits = Some((role, max_message_size));
     }
 
     /// Reads for tungstenite: only what is for it.
-    pub(super) fn poll_read(
+    pub(crate) fn poll_read(
         &mut self,
         io: Pin<&mut (impl AsyncRead + ?Sized)>,
         cx: &mut Context<'_>,
@@ -100,7 +100,7 @@ impl Incoming {
         match self.expecting {
             Expecting::Frame | Expecting::Message(_) => return Poll::Pending,
             Expecting::End => return Poll::Ready(Ok(())),
-            Expecting::Handshake(_) | Expecting::Others(_) => {}
+            Expecting::Head(_) | Expecting::Others(_) => {}
         }
         if self.is_empty() && !ready!(self.poll_fill(io, cx))? {
             return Poll::Ready(Ok(()));
@@ -108,7 +108,7 @@ impl Incoming {
         let there = &self.buffer[self.start..self.end];
         let there = &there[..there.len().min(buf.remaining())];
         let taken = match &mut self.expecting {
-            Expecting::Handshake(handshake) => handshake.take(there),
+            Expecting::Head(head) => head.take(there),
             Expecting::Others(left) => {
                 let taken = there
                     .len()
@@ -127,7 +127,7 @@ impl Incoming {
     }
 
     /// Our next message, or what else is next.
-    pub(super) fn poll_next(
+    pub(crate) fn poll_next(
         &mut self,
         mut io: Pin<&mut (impl AsyncRead + ?Sized)>,
         cx: &mut Context<'_>,
@@ -152,7 +152,7 @@ impl Incoming {
     }
 
     /// Whether what comes next is for tungstenite.
-    pub(super) fn is_for_others(&self) -> bool {
+    pub(crate) fn is_for_others(&self) -> bool {
         matches!(self.expecting, Expecting::Others(_) | Expecting::End)
     }
 
@@ -166,7 +166,7 @@ impl Incoming {
             Expecting::Message(partial) if partial.missing >= DIRECT => {
                 // It is empty: the message has taken all.
                 (self.start, self.end) = (0, 0);
-                spare::give(mem::take(&mut self.buffer));
+                buffer_pool::give_back(mem::take(&mut self.buffer));
                 self.is_busy = false;
                 partial.poll_read(io, cx)
             }
@@ -255,13 +255,13 @@ impl Incoming {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<bool>> {
         if self.buffer.is_empty() {
-            self.buffer = spare::take(spare::SIZE);
+            self.buffer = buffer_pool::take(buffer_pool::SIZE);
         }
         // At most a part of a header is left.
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
         let wanted = match &self.expecting {
-            _ if self.is_busy => spare::SIZE,
+            _ if self.is_busy => buffer_pool::SIZE,
             Expecting::Message(partial) => partial.missing + FIRST,
             _ => FIRST,
         };
@@ -270,7 +270,7 @@ impl Incoming {
         let read = io.poll_read(cx, &mut buf);
         let (filled, remaining) = (buf.filled().len(), buf.remaining());
         if self.end + filled == 0 {
-            spare::give(mem::take(&mut self.buffer));
+            buffer_pool::give_back(mem::take(&mut self.buffer));
         }
         self.is_busy = read.is_ready() && remaining == 0;
         self.end += filled;
@@ -301,8 +301,8 @@ impl Partial {
     }
 }
 
-impl Drop for Incoming {
+impl Drop for FrameReader {
     fn drop(&mut self) {
-        spare::give(mem::take(&mut self.buffer));
+        buffer_pool::give_back(mem::take(&mut self.buffer));
     }
 }
