@@ -31,7 +31,7 @@ use wsio::{
     WsMeta, WsStream,
     codec::{CborCodec, CodecError, JsonCodec},
 };
-use wsio_server::{Server, WsUpgrade};
+use wsio_axum::{Server, WsUpgrade};
 
 use self::network::Network;
 

@@ -21,7 +21,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use wsio::{WsIo, WsMeta};
-use wsio_server::{Server, WsUpgrade};
+use wsio_axum::{Server, WsUpgrade};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {

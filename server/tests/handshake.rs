@@ -10,7 +10,8 @@ use tokio::{
     net::TcpStream,
     sync::mpsc,
 };
-use wsio_server::{OriginPolicy, Server, WsUpgrade};
+use wsio_axum::{OriginPolicy, WsUpgrade};
+use wsio_server::Server;
 
 #[tokio::test]
 async fn the_key_is_answered() {

@@ -17,10 +17,12 @@ use super::{
     Pattern, Shared,
     peer::{adopt, drain, send_all},
 };
+use wsio_axum::WsUpgrade;
+
 use crate::{
-    WsUpgrade,
-    conn::Conn,
     frame::{BINARY, CONTINUATION, FIN, PING, TEXT, frame, head},
+    raw::RawUpgrade,
+    stream::CuttableStream,
 };
 
 pub(super) fn text() -> MethodRouter<Shared> {
@@ -88,14 +90,14 @@ struct Huge {
 
 pub(super) fn huge() -> MethodRouter<Shared> {
     get(
-        async |Query(query): Query<Huge>, upgrade: WsUpgrade| -> Response {
+        async |Query(query): Query<Huge>, upgrade: RawUpgrade| -> Response {
             upgrade.on_raw(move |conn| one_message(conn, query.bytes))
         },
     )
 }
 
 /// Written by hand so that the message need not fit into memory here.
-async fn one_message(mut conn: Conn, len: usize) -> io::Result<()> {
+async fn one_message(mut conn: CuttableStream, len: usize) -> io::Result<()> {
     const CHUNK: usize = 64 * 1024;
     let pattern = Pattern::new(CHUNK);
     conn.write_all(&head(FIN | BINARY, len as u64)).await?;
@@ -109,10 +111,10 @@ async fn one_message(mut conn: Conn, len: usize) -> io::Result<()> {
 }
 
 pub(super) fn fragments() -> MethodRouter<Shared> {
-    get(async |upgrade: WsUpgrade| -> Response { upgrade.on_raw(in_pieces) })
+    get(async |upgrade: RawUpgrade| -> Response { upgrade.on_raw(in_pieces) })
 }
 
-async fn in_pieces(mut conn: Conn) -> io::Result<()> {
+async fn in_pieces(mut conn: CuttableStream) -> io::Result<()> {
     let frames = [
         frame(TEXT, b"a"),
         frame(FIN | PING, b"in between"),

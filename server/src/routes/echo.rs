@@ -8,8 +8,9 @@ use futures::{SinkExt, StreamExt};
 use tokio::io::AsyncWriteExt;
 use wsio::{WsMeta, WsStream};
 
+use wsio_axum::WsUpgrade;
+
 use super::Shared;
-use crate::WsUpgrade;
 
 pub(super) fn echo() -> MethodRouter<Shared> {
     get(async |upgrade: WsUpgrade| upgrade.on_upgrade(messages))

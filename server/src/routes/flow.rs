@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::{sync::watch, time::timeout};
 use wsio::{WsMessage, WsMeta, WsStream};
+use wsio_axum::{UpgradeRejection, WsUpgrade};
 
 use super::{
     Pattern, Shared, echo,
     peer::{adopt, numbers, send_all},
     registry::{answer, id_refused},
 };
-use crate::{UpgradeRejection, WsUpgrade};
+use crate::raw::RawUpgrade;
 
 /// The largest message of `/flood`, in bytes.
 const MAX_CHUNK: usize = 64 << 20;
@@ -40,7 +41,7 @@ fn one() -> u16 {
 
 pub(super) fn early() -> MethodRouter<Shared> {
     get(
-        async |Query(query): Query<Early>, upgrade: WsUpgrade| -> Response {
+        async |Query(query): Query<Early>, upgrade: RawUpgrade| -> Response {
             upgrade.corked().on_raw(async move |mut conn| {
                 conn.uncork(&numbers(query.n)).await?;
                 let (meta, stream) = adopt(conn).await?;
@@ -191,7 +192,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 pub(super) fn stall() -> MethodRouter<Shared> {
-    get(async |upgrade: WsUpgrade| -> Response {
+    get(async |upgrade: RawUpgrade| -> Response {
         upgrade.on_raw(async |conn| timeout(STALLED, conn.client_gone()).await.unwrap_or(Ok(())))
     })
 }

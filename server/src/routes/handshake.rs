@@ -10,9 +10,9 @@ use axum::{
 use http::StatusCode;
 use serde::Deserialize;
 use tokio::time::sleep;
+use wsio_axum::WsUpgrade;
 
 use super::{Shared, echo};
-use crate::WsUpgrade;
 
 #[derive(Debug, Deserialize)]
 struct Subprotocol {

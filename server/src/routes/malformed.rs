@@ -14,8 +14,8 @@ use super::{
     peer::{discard, unchecked},
 };
 use crate::{
-    WsUpgrade,
     frame::{BINARY, CLOSE, FIN, PING, RSV1, TEXT, frame, head},
+    raw::RawUpgrade,
 };
 
 #[derive(Debug, Deserialize)]
@@ -67,7 +67,7 @@ impl Kind {
 
 pub(super) fn malformed() -> MethodRouter<Shared> {
     get(
-        async |Query(query): Query<Malformed>, upgrade: WsUpgrade| -> Response {
+        async |Query(query): Query<Malformed>, upgrade: RawUpgrade| -> Response {
             upgrade.on_raw(async move |mut conn| {
                 conn.write_all(&frame(FIN | TEXT, b"before")).await?;
                 let mut socket = unchecked(conn).await;

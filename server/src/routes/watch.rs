@@ -12,12 +12,12 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use wsio::{WsMeta, WsStream};
+use wsio_axum::{UpgradeRejection, WsUpgrade};
 
 use super::{
     Shared,
     registry::{answer, id_refused},
 };
-use crate::{UpgradeRejection, WsUpgrade};
 
 /// How long `/watched` waits for the end.
 const PATIENCE: Duration = Duration::from_secs(60);

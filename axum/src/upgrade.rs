@@ -20,10 +20,7 @@ use wsio::{
     native::{Acceptor, Role},
 };
 
-use crate::{
-    conn::{Conn, Cork},
-    tasks::Tasks,
-};
+use crate::ServerHandle;
 
 /// An axum extractor for the opening handshake of a WebSocket (RFC 6455 § 4.2).
 ///
@@ -35,7 +32,7 @@ use crate::{
 /// ```
 /// use axum::{Router, response::Response, routing::get};
 /// use futures::{SinkExt, StreamExt};
-/// use wsio_server::WsUpgrade;
+/// use wsio_axum::WsUpgrade;
 ///
 /// async fn chat(upgrade: WsUpgrade) -> Response {
 ///     let known = upgrade.protocols().find(|it| matches!(*it, "chat.v2" | "chat.v1"));
@@ -63,8 +60,7 @@ pub struct WsUpgrade {
     accept: HeaderValue,
     protocol: Option<String>,
     acceptor: Acceptor,
-    tasks: Option<Tasks>,
-    cork: Option<Cork>,
+    server: Option<ServerHandle>,
 }
 
 impl WsUpgrade {
@@ -113,56 +109,17 @@ impl WsUpgrade {
         let url = self.uri.to_string();
         let protocol = self.protocol.clone().unwrap_or_default();
         let acceptor = self.acceptor.clone();
-        let tasks = self.tasks.clone();
+        let server = self.server.clone();
         self.upgrade(async move |upgraded| {
             let io = TokioIo::new(upgraded);
             match acceptor.adopt(io, Role::Server, url, protocol).await {
                 Ok((meta, stream)) => {
                     let serving = serve(meta.clone(), stream);
-                    until_closing(tasks, meta, serving).await;
+                    until_shutdown(server, meta, serving).await;
                 }
                 Err(error) => tracing::warn!(%error, "the connection cannot be adopted"),
             }
         })
-    }
-
-    /// Accepts, and gives `serve` the connection below the WebSocket.
-    pub(crate) fn on_raw<F, Fut>(self, serve: F) -> Response
-    where
-        F: FnOnce(Conn) -> Fut + Send + 'static,
-        Fut: Future<Output = std::io::Result<()>> + Send + 'static,
-    {
-        let tasks = self.tasks.clone();
-        self.upgrade(async move |upgraded| {
-            let Ok(parts) = upgraded.downcast::<TokioIo<Conn>>() else {
-                tracing::error!("this connection is not one of this server's own");
-                return;
-            };
-            let conn = parts.io.into_inner().with_read_ahead(parts.read_buf);
-            let closing = async {
-                match &tasks {
-                    Some(tasks) => tasks.closing().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                served = serve(conn) => {
-                    if let Err(error) = served {
-                        tracing::debug!(%error, "connection lost");
-                    }
-                }
-                // In the middle of what breaks the protocol there is no place for a Close frame.
-                () = closing => {}
-            }
-        })
-    }
-
-    /// Holds the 101 back until [`Conn::uncork`], for [`on_raw`](Self::on_raw).
-    pub(crate) fn corked(self) -> Self {
-        if let Some(cork) = &self.cork {
-            cork.set();
-        }
-        self
     }
 
     fn upgrade<F, Fut>(self, serve: F) -> Response
@@ -190,8 +147,8 @@ impl WsUpgrade {
                 Err(error) => tracing::debug!(%error, "the client went away"),
             }
         };
-        match self.tasks {
-            Some(tasks) => tasks.spawn(task),
+        match self.server {
+            Some(server) => server.spawn(task),
             None => drop(tokio::spawn(task)),
         }
         response
@@ -199,14 +156,18 @@ impl WsUpgrade {
 }
 
 /// Runs `serving`; when the server is shut down, closes the connection under it.
-async fn until_closing(tasks: Option<Tasks>, meta: WsMeta, serving: impl Future<Output = ()>) {
-    let Some(tasks) = tasks else {
+async fn until_shutdown(
+    server: Option<ServerHandle>,
+    meta: WsMeta,
+    serving: impl Future<Output = ()>,
+) {
+    let Some(server) = server else {
         return serving.await;
     };
     let mut serving = pin!(serving);
     tokio::select! {
         () = serving.as_mut() => return,
-        () = tasks.closing() => {}
+        () = server.shutting_down() => {}
     }
     // Both: `serving` still has what arrived last, and the client has to answer the Close frame.
     let (closed, ()) = join!(meta.close_code(CloseCode::GOING_AWAY), serving);
@@ -232,8 +193,7 @@ impl<S: Sync> FromRequestParts<S> for WsUpgrade {
             accept,
             protocol: None,
             acceptor: Acceptor::new(),
-            tasks: extensions.get().cloned(),
-            cork: extensions.get().cloned(),
+            server: extensions.get().cloned(),
         })
     }
 }
