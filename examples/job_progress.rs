@@ -174,9 +174,9 @@ async fn work(order: Order, log: EventLog) {
     for step in 1..=order.steps {
         tokio::time::sleep(Duration::from_millis(order.pace_ms)).await;
         let data = json!({ "step": step, "of": order.steps }).to_string();
-        log.append(SseEvent::new(data).with_event("progress"));
+        log.append(SseEvent::new(data).with_name("progress"));
     }
-    log.append(SseEvent::new("all is well").with_event("done"));
+    log.append(SseEvent::new("all is well").with_name("done"));
     log.end();
 }
 
@@ -233,7 +233,7 @@ impl Watched {
 
     /// Returns whether the job is done.
     fn see(&mut self, event: &SseEvent) -> Result<bool, Failure> {
-        match event.event.as_str() {
+        match event.name.as_str() {
             "progress" => {
                 let Progress { step, of } = serde_json::from_str(&event.data)?;
                 println!("step {step} of {of}");

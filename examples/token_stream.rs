@@ -151,7 +151,7 @@ impl Model {
 
 fn trouble(log: &EventLog, message: &str) {
     let data = json!({ "message": message }).to_string();
-    log.append(SseEvent::new(data).with_event("error"));
+    log.append(SseEvent::new(data).with_name("error"));
 }
 
 fn recall(prompt: &str) -> &'static str {
@@ -227,7 +227,7 @@ where
         let SourceEvent::Event(event) = item? else {
             continue;
         };
-        if event.event == "error" {
+        if event.name == "error" {
             let trouble: Trouble = serde_json::from_str(&event.data)?;
             println!("… {}", trouble.message);
             answer.trouble = Some(trouble.message);

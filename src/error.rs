@@ -55,6 +55,10 @@ pub enum ErrorKind {
     Closed,
     /// The connection broke off without a closing handshake.
     Lost,
+    /// The stream may lack what the peer sent last. A browser discards messages that arrive after
+    /// the page has closed its side, so that reading on after a `shutdown` cannot tell a complete
+    /// answer from one cut short.
+    Truncated,
     /// The peer broke the WebSocket protocol.
     Protocol,
     /// A message was larger than `max_message_size`.
@@ -124,6 +128,13 @@ impl Error {
             ErrorKind::ReasonTooLong,
             format!("the close reason has {len} bytes, more than 123"),
         )
+    }
+
+    pub(crate) fn truncated(event: CloseEvent) -> Self {
+        let message = "the stream may be truncated: a browser discards messages that arrive after \
+                       the page has closed its side, so mark the end of a request inside the stream \
+                       and close after the answer";
+        Self::new(ErrorKind::Truncated, message).with_close_event(event)
     }
 
     pub(crate) fn not_open() -> Self {
@@ -203,7 +214,7 @@ impl From<Error> for io::Error {
             ErrorKind::Unsupported => io::ErrorKind::Unsupported,
             ErrorKind::NotOpen => io::ErrorKind::BrokenPipe,
             ErrorKind::Closed => io::ErrorKind::ConnectionAborted,
-            ErrorKind::Lost => io::ErrorKind::UnexpectedEof,
+            ErrorKind::Lost | ErrorKind::Truncated => io::ErrorKind::UnexpectedEof,
             ErrorKind::Protocol | ErrorKind::MessageTooBig | ErrorKind::TextRefused => {
                 io::ErrorKind::InvalidData
             }

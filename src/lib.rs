@@ -61,6 +61,7 @@
     allow(dead_code, reason = "nobody reads or writes bytes then")
 )]
 
+mod address;
 mod backend;
 #[cfg(any(feature = "json", feature = "cbor"))]
 pub mod codec;

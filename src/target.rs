@@ -4,5 +4,8 @@
 #[path = "browser/mod.rs"]
 pub mod browser;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+#[path = "frames/mod.rs"]
+pub(crate) mod frames;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 #[path = "native/mod.rs"]
 pub mod native;

@@ -64,6 +64,6 @@ pub(crate) async fn tell_the_time(log: EventLog, every: Duration) {
         ticks.tick().await;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let seconds = now.unwrap_or_default().as_secs();
-        log.append(SseEvent::new(seconds.to_string()).with_event("second"));
+        log.append(SseEvent::new(seconds.to_string()).with_name("second"));
     }
 }

@@ -83,7 +83,7 @@ where
 /// let route = EventRoute::new()
 ///     .heartbeat(Duration::from_secs(30))
 ///     .max_subscribers(10_000)
-///     .on_lagged(|_| SseEvent::new("").with_event("reload"))
+///     .on_lagged(|_| SseEvent::new("").with_name("reload"))
 ///     .on_event(move |event| {
 ///         said.append(event);
 ///         async {}

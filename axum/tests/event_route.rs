@@ -139,7 +139,7 @@ async fn r7_an_id_that_no_log_has_given_is_told() {
     ];
     for (query, header, asked) in cases {
         let event = told(&log, query, header).await;
-        assert_eq!(event.event, "lagged", "{query} {header:?}");
+        assert_eq!(event.name, "lagged", "{query} {header:?}");
         let data: serde_json::Value = serde_json::from_str(&event.data).unwrap();
         assert_eq!(data, json!({ "lastEventId": asked, "oldest": oldest }));
     }
@@ -162,5 +162,5 @@ async fn r7_a_gap_can_be_made_an_event_without_a_route() {
     let lagged = first.flatten().unwrap().unwrap_err();
     let event = SseEvent::from(&lagged);
     let data = format!(r#"{{"lastEventId":"gone","oldest":"{oldest}"}}"#);
-    assert_eq!(event, SseEvent::new(data).with_event("lagged"));
+    assert_eq!(event, SseEvent::new(data).with_name("lagged"));
 }

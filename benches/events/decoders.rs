@@ -67,7 +67,7 @@ impl Decoder {
         let mut item = |item| {
             if let SseItem::Event(event) = item {
                 let id = event.id.as_deref().unwrap_or_default();
-                each(&event.event, &event.data, id);
+                each(&event.name, &event.data, id);
             }
         };
         match self {

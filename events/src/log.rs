@@ -95,7 +95,7 @@ impl EventLog {
         let mut event = carried(event);
         // What is kept is counted by its length, so no more than that is to be kept.
         event.data.shrink_to_fit();
-        event.event.shrink_to_fit();
+        event.name.shrink_to_fit();
         let mut state = self.lock();
         let id = self.id(state.store.kept().end);
         state.store.append(Arc::new(event.with_id(id.as_str())));
@@ -201,8 +201,8 @@ impl EventLog {
 
 /// An event as a stream can carry it.
 pub(crate) fn carried(mut event: SseEvent) -> SseEvent {
-    if event.event.contains(['\r', '\n']) {
-        event.event = event.event.replace(['\r', '\n'], " ");
+    if event.name.contains(['\r', '\n']) {
+        event.name = event.name.replace(['\r', '\n'], " ");
     }
     event
 }
@@ -238,9 +238,9 @@ mod tests {
             spare
         };
         let log = EventLog::default();
-        log.append(SseEvent::new(spare("data")).with_event(spare("name")));
+        log.append(SseEvent::new(spare("data")).with_name(spare("name")));
         let kept = log.lock().store.get(1).unwrap();
         assert!(kept.data.capacity() < 1024);
-        assert!(kept.event.capacity() < 1024);
+        assert!(kept.name.capacity() < 1024);
     }
 }

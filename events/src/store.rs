@@ -143,7 +143,7 @@ impl EventStore for MemoryStore {
 }
 
 fn size(event: &SseEvent) -> usize {
-    event.data.len() + event.event.len() + event.id.as_ref().map_or(0, String::len)
+    event.data.len() + event.name.len() + event.id.as_ref().map_or(0, String::len)
 }
 
 /// 64 random bits: the keys of a [`RandomState`] are the operating system's random numbers, and

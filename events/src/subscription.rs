@@ -164,7 +164,7 @@ impl fmt::Debug for Subscription {
 /// let mut subscription = log.subscribe(Some("an id of an earlier process"));
 /// let lagged = subscription.next().await.unwrap().unwrap_err();
 /// assert_eq!(lagged.oldest(), Some(&*kept));
-/// assert_eq!(SseEvent::from(&lagged).event, "lagged");
+/// assert_eq!(SseEvent::from(&lagged).name, "lagged");
 /// assert_eq!(subscription.next().await.unwrap()?.data, "kept");
 /// # Ok::<_, wsio_events::Lagged>(()) }).unwrap();
 /// ```
@@ -212,6 +212,6 @@ impl From<&Lagged> for SseEvent {
     fn from(lagged: &Lagged) -> Self {
         // Strings as JSON do not fail.
         let data = serde_json::to_string(lagged).unwrap_or_default();
-        Self::new(data).with_event("lagged")
+        Self::new(data).with_name("lagged")
     }
 }

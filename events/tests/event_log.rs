@@ -101,13 +101,13 @@ fn r7_ids_count_and_belong_to_one_log() {
 #[test]
 fn an_event_gets_its_id_whatever_it_had_and_keeps_the_rest() {
     let log = log(10);
-    let event = SseEvent::new("a\nb").with_event("name").with_id("mine");
+    let event = SseEvent::new("a\nb").with_name("name").with_id("mine");
     let id = log.append(event.clone());
-    log.append(SseEvent::new("").with_event("x\r\nid: 7\ry\nz"));
+    log.append(SseEvent::new("").with_name("x\r\nid: 7\ry\nz"));
     let mut events = log.subscribe_from_oldest();
     let mut next = || events.next().now_or_never().unwrap().unwrap().unwrap();
     assert_eq!(next(), event.with_id(id));
-    assert_eq!(next().event, "x  id: 7 y z");
+    assert_eq!(next().name, "x  id: 7 y z");
 }
 
 #[test]

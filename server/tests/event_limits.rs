@@ -98,7 +98,7 @@ async fn read_up_to(feed: &mut Feed, newest: &str) -> (usize, usize) {
     let (mut bytes, mut gaps) = (0, 0);
     loop {
         let event = feed.event().await.unwrap();
-        if event.event == "lagged" {
+        if event.name == "lagged" {
             gaps += 1;
         }
         bytes += event.data.len();

@@ -47,7 +47,7 @@ async fn r7_an_id_from_before_a_restart_is_told_and_never_taken_for_a_new_one() 
         for id in [&seen[4], &before.newest()] {
             let mut feed = come_back(transport, &server, id).await;
             let told = feed.event().await.unwrap();
-            assert_eq!(told.event, "lagged");
+            assert_eq!(told.name, "lagged");
             let data: serde_json::Value = serde_json::from_str(&told.data).unwrap();
             assert_eq!(data, json!({ "lastEventId": id, "oldest": oldest }));
             assert_eq!(feed.data(6).await, ["a", "b", "c", "d", "e", "f"]);

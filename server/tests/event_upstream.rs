@@ -31,7 +31,7 @@ async fn r4_events_from_clients_can_be_appended() {
         assert_eq!(event.data, "a\nb");
         assert!(event.id.is_some_and(|id| id != "mine"));
         let event = feed.event().await.unwrap();
-        assert_eq!((&*event.event, &*event.data), ("e", ""));
+        assert_eq!((&*event.name, &*event.data), ("e", ""));
     }
 }
 

@@ -27,7 +27,7 @@ async fn r7_events_arrive_as_they_are_published() {
     }
     let id = publish(server.addr, "event=temperature", "21 °C\nand rising").await;
     let event = SseEvent::new("21 °C\nand rising")
-        .with_event("temperature")
+        .with_name("temperature")
         .with_id(id);
     for feed in &mut feeds {
         assert_eq!(feed.item().await, Ok(SseItem::Event(event.clone())));
@@ -165,7 +165,7 @@ async fn r7_a_gap_that_is_older_than_what_is_kept_is_told_once() {
             let route = format!("/events?topic=short&lastEventId={encoded}");
             let mut feed = open(transport, server.addr, &route).await;
             let event = feed.event().await.unwrap();
-            assert_eq!(event.event, "lagged");
+            assert_eq!(event.name, "lagged");
             let told: serde_json::Value = serde_json::from_str(&event.data).unwrap();
             let expected = serde_json::json!({ "lastEventId": asked, "oldest": ids[7] });
             assert_eq!(told, expected);
@@ -186,14 +186,14 @@ async fn r7_what_a_lagging_client_is_told_is_configurable() {
     let route = EventRoute::new().on_lagged(|lagged| {
         let data = format!("not {}", lagged.last_event_id());
         SseEvent::new(data)
-            .with_event("start\nanew")
+            .with_name("start\nanew")
             .with_id("ignored")
     });
     let server = serving(route, &log).await;
     for transport in BOTH {
         let mut feed = open(transport, server.addr, "/log?lastEventId=7").await;
         let event = feed.event().await.unwrap();
-        assert_eq!((&*event.event, &*event.data), ("start anew", "not 7"));
+        assert_eq!((&*event.name, &*event.data), ("start anew", "not 7"));
         assert!(event.id.unwrap().ends_with("-0"));
         assert_eq!(feed.data(1).await, ["kept"]);
     }

@@ -33,7 +33,7 @@ async fn r7_a_log_is_served_by_an_axum_application() {
     let mut last = Vec::new();
     for (transport, mut feed) in feeds {
         let first = feed.event().await.unwrap();
-        assert_eq!(first.event, "second");
+        assert_eq!(first.name, "second");
         let second = feed.event().await.unwrap();
         drop(feed);
         let route = format!("/time?lastEventId={}", first.id.unwrap());

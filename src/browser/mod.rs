@@ -1,6 +1,7 @@
 //! What only a browser can do: choose between its two kinds of sockets, and adopt a `WebSocket`
 //! that the page has made.
 
+pub(crate) mod backend;
 mod builder;
 
 #[cfg(feature = "http")]
@@ -8,11 +9,11 @@ mod http;
 
 use web_sys::WebSocket;
 
-pub use crate::backend::browser::Transport;
+pub use self::backend::Transport;
 
+use self::backend::BrowserSocket;
 use crate::{
     Error, WsMeta, WsStream,
-    backend::browser::Socket,
     options::{CONNECT_TIMEOUT, Options},
     pair::{Core, within},
 };
@@ -37,7 +38,7 @@ pub async fn from_web_sys(socket: WebSocket) -> Result<(WsMeta, WsStream), Error
         return Err(Error::not_open());
     }
     let options = Options::default();
-    let socket = Socket::adopt(socket, &options);
+    let socket = BrowserSocket::adopt(socket, &options);
     let (socket, negotiated) = within(Some(CONNECT_TIMEOUT), socket.opened()).await??;
     Ok(WsStream::pair(Core::new(socket, negotiated, &options)))
 }

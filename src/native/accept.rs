@@ -11,18 +11,18 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{Refusal, Request, Response};
+use super::{
+    Refusal, Request, Response,
+    backend::{
+        Link, NativeSocket,
+        connect::{config, limits, refused},
+        framed,
+        transport::FramedTransport,
+    },
+};
 use crate::{
     Error, WsMeta, WsStream,
-    backend::{
-        Negotiated,
-        native::{
-            Link, Socket,
-            connect::{config, limits, refused},
-            metered,
-            transport::Metered,
-        },
-    },
+    backend::Negotiated,
     options::{CONNECT_TIMEOUT, Options, option_setters},
     pair::{Core, within},
 };
@@ -170,12 +170,15 @@ impl Acceptor {
             answer: Box::new(answer),
             negotiated: &mut negotiated,
         };
-        let handshake =
-            accept_hdr_async_with_config(Metered::new(io), callback, Some(config(&self.options)));
+        let handshake = accept_hdr_async_with_config(
+            FramedTransport::new(io),
+            callback,
+            Some(config(&self.options)),
+        );
         let link = within(self.handshake_timeout, handshake)
             .await?
             .map_err(refused)?;
-        let link = metered(link, Role::Server, self.options.max_message_size);
+        let link = framed(link, Role::Server, self.options.max_message_size);
         Ok(self.open(link, negotiated))
     }
 
@@ -199,13 +202,13 @@ impl Acceptor {
             extensions: String::new(),
         };
         let config = Some(config(&self.options));
-        let link = WebSocketStream::from_raw_socket(Metered::new(io), role, config).await;
-        let link = metered(link, role, self.options.max_message_size);
+        let link = WebSocketStream::from_raw_socket(FramedTransport::new(io), role, config).await;
+        let link = framed(link, role, self.options.max_message_size);
         Ok(self.open(link, negotiated))
     }
 
     fn open(&self, link: Box<dyn Link>, negotiated: Negotiated) -> (WsMeta, WsStream) {
-        let socket = Socket::new(link, limits(&self.options, self.keepalive));
+        let socket = NativeSocket::new(link, limits(&self.options, self.keepalive));
         WsStream::pair(Core::new(socket, negotiated, &self.options))
     }
 }

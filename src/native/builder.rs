@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
     Builder,
-    backend::native::{Connecting, transport::Transport},
+    native::backend::{Connecting, transport::Transport},
 };
 
 /// Native only.

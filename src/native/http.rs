@@ -1,7 +1,7 @@
 //! What an event source over HTTP can be told natively.
 
 use crate::{
-    backend::native::http,
+    native::backend::http,
     sse::{HttpConnector, SourceBuilder},
 };
 

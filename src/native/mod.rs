@@ -5,6 +5,7 @@
 //! from here out of its shared code.
 
 mod accept;
+pub(crate) mod backend;
 mod builder;
 mod handshake;
 #[cfg(feature = "http")]

@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use super::{Core, WsMeta, WsStream, address};
+use super::{Core, WsMeta, WsStream};
 use crate::{
-    Error, ErrorKind,
-    backend::{Alarm as _, Platform, Setup, Socket as _, Timer},
+    Error, ErrorKind, address,
+    backend::{Alarm as _, Backend as _, Platform, PlatformOptions, Timer},
     options::{CONNECT_TIMEOUT, Options, option_setters},
 };
 
@@ -25,7 +25,7 @@ pub struct Builder {
     protocols: Vec<String>,
     connect_timeout: Option<Duration>,
     options: Options,
-    pub(crate) setup: Setup,
+    pub(crate) setup: PlatformOptions,
 }
 
 impl Builder {
@@ -36,7 +36,7 @@ impl Builder {
             protocols: Vec::new(),
             connect_timeout: Some(CONNECT_TIMEOUT),
             options: Options::default(),
-            setup: Setup::default(),
+            setup: PlatformOptions::default(),
         }
     }
 

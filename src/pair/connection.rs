@@ -11,7 +11,7 @@ use std::{
 use super::idle::Idle;
 use crate::{
     CloseEvent, Error, WsEvent, WsMessage, WsState,
-    backend::{Alarm as _, End, Failure, Platform, Socket as _, Timer, Unsendable},
+    backend::{Alarm as _, Backend as _, End, Platform, Timer, Unsendable, Violation},
     event::CloseFrame,
     options::Options,
 };
@@ -24,6 +24,8 @@ pub(super) struct Connection {
     state: WsState,
     end: Option<End>,
     reader: Reader,
+    /// Whether our own shutdown made the target discard what still arrives.
+    may_be_truncated: bool,
     refuse_text: bool,
     close_timeout: Option<Duration>,
     close_timer: Option<Timer>,
@@ -49,6 +51,7 @@ impl Connection {
             state: WsState::Open,
             end: None,
             reader: Reader::Reading,
+            may_be_truncated: false,
             refuse_text: options.refuse_text,
             close_timeout: options.close_timeout,
             close_timer: None,
@@ -96,14 +99,16 @@ impl Connection {
             self.poll_close_timer(cx);
             match self.socket.poll_recv(cx) {
                 Poll::Ready(Ok(message)) if self.refuse_text && message.is_text() => {
-                    self.socket.fail(Failure::text_refused());
+                    self.socket.fail(Violation::text_refused());
                     self.note_closing();
                 }
                 Poll::Ready(Ok(message)) => return Poll::Ready(Some(Ok(message))),
                 Poll::Ready(Err(end)) => {
                     self.reader = Reader::Told;
                     self.finish(end.clone());
-                    return Poll::Ready(end.error.map(Err));
+                    let truncated = || Error::truncated(end.event);
+                    let error = end.error.or_else(|| self.may_be_truncated.then(truncated));
+                    return Poll::Ready(error.map(Err));
                 }
                 Poll::Pending if self.has_changed(cx) => {}
                 Poll::Pending => return Poll::Pending,
@@ -140,7 +145,7 @@ impl Connection {
         self.poll_patiently(cx, Platform::poll_flush)
     }
 
-    /// Takes bytes once there is room for them; how many, see [`Socket::write`](crate::backend::Socket::write).
+    /// Takes bytes once there is room for them; how many, see [`Socket::write`](crate::backend::Backend::write).
     pub(super) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -158,6 +163,16 @@ impl Connection {
         self.socket
             .send(message)
             .map_err(|error| self.unsendable(error))
+    }
+
+    /// Closes because there is nothing more to send, and waits for the end. The reader still wants
+    /// what the peer sends, unlike after [`start_close`](Connection::start_close).
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.state < WsState::Closing {
+            self.may_be_truncated = self.socket.discards_input_after_close();
+            self.start_close(None);
+        }
+        self.poll_end(cx).map_ok(drop)
     }
 
     pub(super) fn start_close(&mut self, frame: Option<CloseFrame>) {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     CloseEvent, Error, WsEvent, WsMessage, WsState,
-    backend::{Negotiated, Platform, Socket as _},
+    backend::{Backend as _, Negotiated, Platform},
     event::CloseFrame,
     options::Options,
 };
@@ -99,10 +99,7 @@ impl Core {
     /// Closes and waits for the end, in the place of the writer.
     pub(crate) fn poll_close(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.wakers.writer.register(cx.waker());
-        self.with(|connection, cx| {
-            connection.start_close(None);
-            connection.poll_end(cx).map_ok(drop)
-        })
+        self.with(Connection::poll_shutdown)
     }
 
     pub(crate) fn start_close(&self, frame: Option<CloseFrame>) {

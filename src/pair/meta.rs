@@ -8,7 +8,7 @@ use pharos::{Observable, Observe, ObserveConfig, PharErr};
 use super::{Builder, Core, WsStream};
 use crate::{
     CloseEvent, Error, WsEvent, WsState,
-    backend::{Platform, Socket as _},
+    backend::{Backend as _, Platform},
     event::{CloseCode, CloseFrame},
 };
 

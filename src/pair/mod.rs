@@ -4,7 +4,6 @@
 //! [`Connection`](connection::Connection), the state machine of one connection, and the
 //! [`Wakers`](wakers::Wakers) of all who wait for it.
 
-mod address;
 mod builder;
 mod connection;
 mod core;

@@ -23,13 +23,13 @@ pub(super) fn encode_item(item: &SseItem, buffer: &mut BytesMut) -> Result<(), S
 
 pub(super) fn encode_event(event: &SseEvent, buffer: &mut BytesMut) -> Result<(), SseError> {
     let id = event.id.as_deref();
-    if has_line_break(&event.event) || id.is_some_and(has_line_break_or_nul) {
+    if has_line_break(&event.name) || id.is_some_and(has_line_break_or_nul) {
         return Err(invalid());
     }
-    let values = event.data.len() + event.event.len() + id.map_or(0, str::len);
+    let values = event.data.len() + event.name.len() + id.map_or(0, str::len);
     buffer.reserve(values + AROUND);
-    if !event.event.is_empty() && event.event != SseEvent::MESSAGE {
-        put_field(b"event", event.event.as_bytes(), buffer);
+    if !event.name.is_empty() && event.name != SseEvent::MESSAGE {
+        put_field(b"event", event.name.as_bytes(), buffer);
     }
     if let Some(id) = id {
         put_field(b"id", id.as_bytes(), buffer);
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn s4_what_items_look_like() {
-        let event = SseEvent::new("a\nb").with_event("x").with_id("7");
+        let event = SseEvent::new("a\nb").with_name("x").with_id("7");
         let all = [
             (event.into(), "event: x\nid: 7\ndata: a\ndata: b\n\n"),
             (SseEvent::new("").into(), "data: \n\n"),
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn s4_a_reference_is_written_like_its_event() {
-        let event = SseEvent::new("x").with_event("y");
+        let event = SseEvent::new("x").with_name("y");
         let mut buffer = BytesMut::new();
         SseCodec::new().encode(&event, &mut buffer).unwrap();
         SseCodec::new().encode(event.clone(), &mut buffer).unwrap();
@@ -186,20 +186,20 @@ mod tests {
             assert_reads_back(SseItem::Id(text.into()));
             assert_reads_back(SseItem::Comment(text.into()));
             if !text.is_empty() {
-                assert_reads_back(SseEvent::new("x").with_event(text));
+                assert_reads_back(SseEvent::new("x").with_name(text));
             }
         }
         assert_reads_back(SseItem::Comment("\0".into()));
-        assert_reads_back(SseEvent::new("x").with_event("\0"));
+        assert_reads_back(SseEvent::new("x").with_name("\0"));
     }
 
     #[test]
     fn s4_the_empty_name_is_message() {
         assert_eq!(
-            encoded(SseEvent::new("x").with_event("")).unwrap(),
+            encoded(SseEvent::new("x").with_name("")).unwrap(),
             "data: x\n\n"
         );
-        assert_reads_back(SseEvent::new("x").with_event("message"));
+        assert_reads_back(SseEvent::new("x").with_name("message"));
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
             "1\r\ndata: x",
             "1\n\ndata: x\n\n",
         ] {
-            assert_refused(SseEvent::new("x").with_event(text));
+            assert_refused(SseEvent::new("x").with_name(text));
             assert_refused(SseEvent::new("x").with_id(text));
             assert_refused(SseItem::Id(text.into()));
             assert_refused(SseItem::Comment(text.into()));

@@ -5,17 +5,17 @@ use std::time::Duration;
 /// ```
 /// use wsio::sse::SseEvent;
 ///
-/// let event = SseEvent::new("21 °C").with_event("temperature").with_id("8");
-/// assert_eq!(event.event, "temperature");
+/// let event = SseEvent::new("21 °C").with_name("temperature").with_id("8");
+/// assert_eq!(event.name, "temperature");
 /// assert_eq!(event.data, "21 °C");
 /// assert_eq!(event.id.as_deref(), Some("8"));
-/// assert_eq!(SseEvent::new("hello").event, "message");
+/// assert_eq!(SseEvent::new("hello").name, "message");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SseEvent {
     /// What the event is called: `message` unless the stream names it. To an encoder the empty
     /// name is another word for `message`.
-    pub event: String,
+    pub name: String,
     /// The data, its lines joined by LF.
     pub data: String,
     /// The id that the event's own block sets, if it sets one. `Some("")` sets the last event id
@@ -31,7 +31,7 @@ impl SseEvent {
     #[must_use]
     pub fn new(data: impl Into<String>) -> Self {
         Self {
-            event: Self::MESSAGE.to_owned(),
+            name: Self::MESSAGE.to_owned(),
             data: data.into(),
             id: None,
         }
@@ -39,8 +39,8 @@ impl SseEvent {
 
     /// The same event under a name.
     #[must_use]
-    pub fn with_event(mut self, event: impl Into<String>) -> Self {
-        self.event = event.into();
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
         self
     }
 

@@ -6,6 +6,7 @@
 mod support;
 
 mod adopting;
+mod half_close;
 mod leftovers;
 mod memory;
 mod merging;

@@ -26,7 +26,7 @@ async fn r1_it_is_a_stream_of_everything() {
     let script = Script::new([text(first), text("\u{feff}data: again\r\r")]);
     let mut source = script.source().build();
     let items: Vec<_> = source.by_ref().take(7).map(Result::ok).collect().await;
-    let event = SseEvent::new("hello").with_event("greeting").with_id("1");
+    let event = SseEvent::new("hello").with_name("greeting").with_id("1");
     assert_eq!(
         items,
         [

@@ -29,7 +29,7 @@ async fn r4_events_go_out_over_an_open_connection() {
         .await
         .unwrap();
     source
-        .send(SseEvent::new("c").with_event("x"))
+        .send(SseEvent::new("c").with_name("x"))
         .await
         .unwrap();
     assert_eq!(
@@ -208,7 +208,7 @@ async fn r4_what_cannot_be_encoded_is_refused_and_harms_nothing() {
     for event in [
         SseEvent::new("x").with_id("1\n2"),
         SseEvent::new("x").with_id("\u{0}"),
-        SseEvent::new("x").with_event("a\rb"),
+        SseEvent::new("x").with_name("a\rb"),
     ] {
         let error = source.send(event).await.unwrap_err();
         assert_eq!(error.kind(), SourceErrorKind::InvalidEvent);

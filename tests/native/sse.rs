@@ -40,7 +40,7 @@ fn by_the_standard(input: &[u8]) -> (Vec<SseItem>, String) {
                 if !data.is_empty() {
                     data.pop();
                     let name = if event.is_empty() { "message" } else { &event };
-                    let mut event = SseEvent::new(std::mem::take(&mut data)).with_event(name);
+                    let mut event = SseEvent::new(std::mem::take(&mut data)).with_name(name);
                     event.id = id.take();
                     items.push(event.into());
                 } else if let Some(id) = id.take() {
@@ -142,7 +142,7 @@ fn item() -> impl Strategy<Value = SseItem> {
     let event = (text(), prop::option::of(line()), prop::option::of(id()));
     let event = event.prop_map(|(data, name, id)| {
         let mut event = SseEvent::new(data);
-        event.event = name.unwrap_or(event.event);
+        event.name = name.unwrap_or(event.name);
         event.id = id;
         event.into()
     });
@@ -159,8 +159,8 @@ fn as_it_reads(item: SseItem) -> SseItem {
     match item {
         SseItem::Event(mut event) => {
             event.data = event.data.replace("\r\n", "\n").replace('\r', "\n");
-            if event.event.is_empty() {
-                event.event = "message".to_owned();
+            if event.name.is_empty() {
+                event.name = "message".to_owned();
             }
             event.into()
         }
@@ -222,7 +222,7 @@ proptest! {
     fn s4_whatever_is_accepted_is_one_item(
         data in text(), name in text(), id in text(), comment in text(), time: Duration,
     ) {
-        let event = SseEvent::new(data).with_event(name).with_id(id.clone());
+        let event = SseEvent::new(data).with_name(name).with_id(id.clone());
         let items = [event.into(), SseItem::Comment(comment), SseItem::Id(id), SseItem::Retry(time)];
         for item in items {
             let mut codec = SseCodec::new();

@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::codec::{BytesCodec, Framed, LinesCodec};
 use wsio::{ErrorKind, WsMessage};
 
-use crate::support::{SHORT, Server, drain, pattern, test, unique};
+use crate::support::{AFTER_SHUTDOWN, SHORT, Server, drain, pattern, test, unique};
 
 #[test]
 async fn b1_message_boundaries_vanish() {
@@ -206,7 +206,8 @@ async fn b4_shutdown_flushes_and_closes() {
     assert_eq!(seen["clean"], true);
     // Again is the same.
     io.shutdown().await.unwrap();
-    assert_eq!(io.read(&mut [0; 4]).await.unwrap(), 0);
+    let read = io.read(&mut [0; 4]).await;
+    assert_eq!(read.map_err(|error| error.kind()), AFTER_SHUTDOWN);
 }
 
 #[test]
@@ -228,7 +229,8 @@ async fn b4_closing_the_sink_closes_the_connection() {
     assert!(meta.closed().now_or_never().unwrap().was_clean);
     assert_eq!(server.watched(&id).await["messages"], 1);
     let (messages, error) = drain(&mut stream).await;
-    assert!(messages.is_empty() && error.is_none());
+    assert!(messages.is_empty());
+    assert_eq!(error.is_some(), AFTER_SHUTDOWN.is_err());
 }
 
 #[test]
@@ -249,12 +251,8 @@ async fn b5_both_flavours_read_and_write() {
         .unwrap();
     assert_eq!(line, "one\ntwo\n");
     futures::AsyncWriteExt::close(&mut io).await.unwrap();
-    assert_eq!(
-        futures::AsyncReadExt::read(&mut io, &mut [0; 4])
-            .await
-            .unwrap(),
-        0
-    );
+    let read = futures::AsyncReadExt::read(&mut io, &mut [0; 4]).await;
+    assert_eq!(read.map_err(|error| error.kind()), AFTER_SHUTDOWN);
 }
 
 #[test]
@@ -319,7 +317,8 @@ async fn b6_copying_and_splitting_work() {
     };
     let (copied, bytes) = join!(copying, using);
     assert_eq!(&bytes, b"through");
-    assert_eq!(copied.unwrap(), (7, 7));
+    let copied = copied.map_err(|error| error.kind());
+    assert_eq!(copied, AFTER_SHUTDOWN.map(|_| (7, 7)));
 
     let (_meta, stream) = server.connect("/echo-bytes").await;
     let (mut read, mut write) = tokio::io::split(stream.into_io());

@@ -208,7 +208,7 @@ async fn r4_it_is_a_sink() {
     let (mut sink, mut stream) = source(&server, &route).split();
     let sending = async {
         for number in 0..500 {
-            let event = SseEvent::new(format!("{number}\nlines")).with_event("up");
+            let event = SseEvent::new(format!("{number}\nlines")).with_name("up");
             sink.feed(event).await.unwrap();
         }
         sink.flush().await.unwrap();
@@ -219,7 +219,7 @@ async fn r4_it_is_a_sink() {
         while number < 500 {
             if let SourceEvent::Event(event) = stream.next().await.unwrap().unwrap() {
                 assert_eq!(event.data, format!("{number}\nlines"));
-                assert_eq!(event.event, "up");
+                assert_eq!(event.name, "up");
                 number += 1;
             }
         }

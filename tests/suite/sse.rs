@@ -22,7 +22,7 @@ fn items() -> Vec<SseItem> {
         let event = SseEvent::new(format!("größe {number}\n{{\"n\": {number}}}\n"));
         items.push(event.clone().into());
         items.push(SseItem::Comment(String::new()));
-        items.push(event.with_event("tick").with_id(number.to_string()).into());
+        items.push(event.with_name("tick").with_id(number.to_string()).into());
         items.push(SseItem::Id(format!("{number}…")));
     }
     items
@@ -45,7 +45,7 @@ fn raw() -> (String, Vec<SseItem>) {
         }
         text.push_str(&format!("data:  x{number}{end}{end}"));
         items.push(SseItem::Comment("世界".into()));
-        let event = SseEvent::new(format!("\n x{number}")).with_event("größe");
+        let event = SseEvent::new(format!("\n x{number}")).with_name("größe");
         items.push(event.with_id(number.to_string()).into());
     }
     // Otherwise a lone CR would be the end, and another line end could follow it.
@@ -93,7 +93,7 @@ async fn s1_from_readable_stream() {
         (&["data: 1\n\ndata: 2\n\n"], &[event("1"), event("2")]),
         (
             &["event: custom\ndata: hello\n\n"],
-            &[event("hello").with_event("custom")],
+            &[event("hello").with_name("custom")],
         ),
         (&["da", "ta: hel", "lo\n\n"], &[event("hello")]),
         (
@@ -360,7 +360,7 @@ async fn s4_an_item_that_is_refused_leaves_the_connection_usable() {
     let (_meta, stream) = server.connect("/echo-bytes").await;
     let mut frames = Framed::new(stream.into_io(), SseCodec::new());
     frames.feed(SseEvent::new("a")).await.unwrap();
-    let event = SseEvent::new("b").with_event("x\ndata: y\n\n");
+    let event = SseEvent::new("b").with_name("x\ndata: y\n\n");
     let error = frames.feed(event).await.unwrap_err();
     assert_eq!(error.kind(), SseErrorKind::InvalidEvent);
     frames.send(&SseEvent::new("c")).await.unwrap();

@@ -14,6 +14,11 @@ static TEST_SERVER: [u8; 64] = *b"wsio-test-server=127.0.0.1:8080               
 /// `WSIO_TRANSPORT` says over it.
 static TEST_TRANSPORT: [u8; 40] = *b"wsio-test-transport=Auto                ";
 
+/// What a read returns once its own side has been shut down and all that arrived has been read. A
+/// browser discards what arrives later (E9).
+pub const AFTER_SHUTDOWN: Result<usize, std::io::ErrorKind> =
+    Err(std::io::ErrorKind::UnexpectedEof);
+
 pub struct Server(String);
 
 impl Server {
@@ -32,6 +37,16 @@ impl Server {
 /// Whether the tests are run with `WebSocketStream`s.
 pub fn has_streams() -> bool {
     value(&TEST_TRANSPORT) == "WebSocketStream"
+}
+
+/// The browser's sockets, as far as it has them: `WebSocketStream` is Chromium's alone.
+pub fn transports() -> Vec<Transport> {
+    let constructor = js_sys::Reflect::get(&js_sys::global(), &"WebSocketStream".into());
+    if constructor.is_ok_and(|it| it.is_function()) {
+        vec![Transport::WebSocket, Transport::WebSocketStream]
+    } else {
+        vec![Transport::WebSocket]
+    }
 }
 
 /// For a test that sends into connections that break: Chromium's `WebSocketStream` takes the page

@@ -6,6 +6,9 @@ use wsio::Builder;
 
 pub use tokio::test;
 
+/// What a read returns once its own side has been shut down and all that arrived has been read.
+pub const AFTER_SHUTDOWN: Result<usize, std::io::ErrorKind> = Ok(0);
+
 pub struct Server(wsio_server::Running);
 
 impl Server {

@@ -119,7 +119,7 @@ async fn a_server_that_refuses_to_drop_fails_the_events() {
 #[tokio::test]
 async fn what_is_no_number_fails_the_events() {
     let log = EventLog::default();
-    log.append(SseEvent::new("five").with_event("tick"));
+    log.append(SseEvent::new("five").with_name("tick"));
     let outcome = run(serving(log)).await;
     assert!(failure(&outcome).contains("expected"), "{outcome:?}");
 }

@@ -196,7 +196,7 @@ pub(super) fn publish() -> MethodRouter<Shared> {
                     let reason = "the name of an event has no line breaks\n";
                     return (StatusCode::BAD_REQUEST, reason).into_response();
                 }
-                event = event.with_event(name);
+                event = event.with_name(name);
             }
             let id = topic.log.append(event);
             if query.end {

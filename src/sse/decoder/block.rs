@@ -16,7 +16,7 @@ pub(super) struct Block {
     data: Vec<u8>,
     /// There was a data field, perhaps an empty one.
     has_data: bool,
-    event: String,
+    name: String,
     id: Option<String>,
 }
 
@@ -32,7 +32,7 @@ impl Block {
                     self.id = Some(text(id));
                 }
             }
-            [b'e', b'v', b'e', b'n', b't', rest @ ..] => self.event = text(value(rest)?),
+            [b'e', b'v', b'e', b'n', b't', rest @ ..] => self.name = text(value(rest)?),
             [b'r', b'e', b't', b'r', b'y', rest @ ..] => return milliseconds(value(rest)?),
             [b':', ..] => return Some(SseItem::Comment(text(value(line)?))),
             _ => {}
@@ -69,24 +69,24 @@ impl Block {
 
     /// The bytes the block takes.
     pub(super) fn size(&self) -> usize {
-        self.data.len() + self.event.len() + self.id.as_ref().map_or(0, String::len)
+        self.data.len() + self.name.len() + self.id.as_ref().map_or(0, String::len)
     }
 
     /// Ends the block, and gives what it is. The next line begins another.
     pub(super) fn dispatch(&mut self) -> Option<SseItem> {
         if !self.has_data {
-            self.event.clear();
+            self.name.clear();
             return self.id.take().map(SseItem::Id);
         }
         self.has_data = false;
         work::count(self.data.len());
-        let event = if self.event.is_empty() {
+        let name = if self.name.is_empty() {
             SseEvent::MESSAGE.to_owned()
         } else {
-            std::mem::take(&mut self.event)
+            std::mem::take(&mut self.name)
         };
         Some(SseItem::Event(SseEvent {
-            event,
+            name,
             data: owned_text(std::mem::take(&mut self.data)),
             id: self.id.take(),
         }))

@@ -110,7 +110,7 @@ pub(super) fn event(data: &str) -> Item {
 }
 
 pub(super) fn named(name: &str, data: &str) -> Item {
-    Ok(SseItem::Event(SseEvent::new(data).with_event(name)))
+    Ok(SseItem::Event(SseEvent::new(data).with_name(name)))
 }
 
 pub(super) fn with_id(id: &str, data: &str) -> Item {

@@ -274,6 +274,7 @@ fn of_websocket(kind: ErrorKind) -> SourceErrorKind {
         | ErrorKind::Network
         | ErrorKind::NotOpen
         | ErrorKind::Lost
+        | ErrorKind::Truncated
         | ErrorKind::QueueFull => SourceErrorKind::Network,
     }
 }

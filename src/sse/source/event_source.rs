@@ -31,7 +31,7 @@ use crate::sse::SseEvent;
 /// let mut source = EventSource::ws("wss://example.com/events").build();
 /// while let Some(item) = source.next().await {
 ///     match item {
-///         Ok(SourceEvent::Event(event)) => println!("{}: {}", event.event, event.data),
+///         Ok(SourceEvent::Event(event)) => println!("{}: {}", event.name, event.data),
 ///         Ok(_) => {}
 ///         Err(error) => eprintln!("{error}"),
 ///     }

@@ -25,11 +25,11 @@ impl Tick {
     ///
     /// None in practice: three numbers always have a JSON form.
     pub fn to_event(&self) -> serde_json::Result<SseEvent> {
-        Ok(SseEvent::new(serde_json::to_string(self)?).with_event(Self::NAME))
+        Ok(SseEvent::new(serde_json::to_string(self)?).with_name(Self::NAME))
     }
 
     /// What an event carries; `None` if it is of another kind.
     pub(super) fn from_event(event: &SseEvent) -> Option<serde_json::Result<Self>> {
-        (event.event == Self::NAME).then(|| serde_json::from_str(&event.data))
+        (event.name == Self::NAME).then(|| serde_json::from_str(&event.data))
     }
 }

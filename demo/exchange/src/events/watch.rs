@@ -182,7 +182,7 @@ impl Watch {
     }
 
     fn read(&mut self, event: &SseEvent) -> Option<Happening> {
-        if event.event == LAGGED {
+        if event.name == LAGGED {
             self.tally.tell();
             return None;
         }

@@ -63,7 +63,7 @@ fn s1_the_last_event_id_goes_on_over_events_without_one() {
         reader.set_last_event_id("set");
         let items = reader.by_ref().collect::<Vec<_>>().now_or_never().unwrap();
         assert!(items.iter().any(|item| {
-            let event = SseEvent::new("2").with_event("x");
+            let event = SseEvent::new("2").with_name("x");
             item.as_ref()
                 .is_ok_and(|item| *item == event.clone().into())
         }));

@@ -74,11 +74,11 @@ decodes! {
         => [event("1"), event("2"), event("3"), event("4"), event("5")];
     s1_one_space_is_left_out: b"data:  x \nid:  7\nevent:  a b\n\n:  c\n"
         => [
-            Ok(crate::sse::SseEvent::new(" x ").with_event(" a b").with_id(" 7").into()),
+            Ok(crate::sse::SseEvent::new(" x ").with_name(" a b").with_id(" 7").into()),
             comment(" c"),
         ];
     s1_the_last_id_and_name_of_a_block_count: b"id:1\nid:2\nid:\0\nevent:a\nevent:b\ndata\n\n"
-        => [Ok(crate::sse::SseEvent::new("").with_event("b").with_id("2").into())];
+        => [Ok(crate::sse::SseEvent::new("").with_name("b").with_id("2").into())];
     s1_a_name_can_be_taken_back: b"event:a\nevent\ndata\n\n" => [event("")];
     s1_a_name_does_not_outlive_its_block: b"event:a\n\ndata\n\n" => [event("")];
     s1_colons_in_values: b"data::\ndata: a:b\n\n::\n" => [event(":\na:b"), comment(":")];
@@ -101,7 +101,7 @@ decodes! {
     s1_invalid_utf8_anywhere: b":\xff\nevent:\xc3\nid:\xe2\x82\ndata\n\n\xff\xfe\n"
         => [
             comment("\u{fffd}"),
-            Ok(crate::sse::SseEvent::new("").with_event("\u{fffd}").with_id("\u{fffd}").into()),
+            Ok(crate::sse::SseEvent::new("").with_name("\u{fffd}").with_id("\u{fffd}").into()),
         ];
     s1_sequences_do_not_go_on_over_a_line_end: b"data:\xe2\ndata:\x82\xac\n\n"
         => [event("\u{fffd}\n\u{fffd}\u{fffd}")];

@@ -1,0 +1,241 @@
+//! The seam: all that a target has to provide, as traits, and the choice of the target.
+//!
+//! Everything above this module exists once. A backend is a [`Backend`], driven by polling, and
+//! two small types that tell time. It keeps no task of its own and knows nothing of halves,
+//! observers or timeouts: those are [`pair`](crate::pair)'s.
+
+use std::{
+    fmt,
+    future::Future,
+    io::IoSlice,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use crate::{
+    Error, ErrorKind, WsMessage,
+    error::Cause,
+    event::{CloseCode, CloseEvent, CloseFrame},
+    options::Options,
+};
+
+#[cfg(feature = "http")]
+pub(crate) mod http;
+
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+use crate::target::browser::backend as selected;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+use crate::target::native::backend as selected;
+
+/// The selected target's socket.
+pub(crate) type Platform = selected::Socket;
+/// The selected target's additions to [`Builder`](crate::Builder).
+pub(crate) type PlatformOptions = <Platform as Backend>::PlatformOptions;
+
+pub(crate) use selected::{Moment, Timer};
+#[cfg(feature = "event-source")]
+pub(crate) use selected::{random_seed, refusal_header};
+
+/// A WebSocket, as a state machine that is polled.
+///
+/// Every `cx` handed to one socket leads to the same waker, which wakes all who wait for the
+/// connection, in whatever direction: a socket never has to know who is polling.
+pub(crate) trait Backend: Sized + Send + 'static {
+    /// What this target can be told about connecting, beyond what every target can.
+    type PlatformOptions: fmt::Debug + Clone + Default + Send + Sync;
+
+    /// Resolves to an open connection. Dropping the future closes the half-open socket.
+    fn connect(
+        target: Endpoint,
+        options: &Options,
+        setup: Self::PlatformOptions,
+    ) -> impl Future<Output = Result<(Self, Negotiated), Error>> + Send;
+
+    /// Whether this target lets us send a Close frame with `code`.
+    fn may_close_with(code: CloseCode) -> bool;
+
+    /// Runs `task` with nobody waiting for it, as far as this target can do that without owning
+    /// a task for each connection.
+    fn settle(task: impl Future<Output = ()> + Send + 'static);
+
+    /// The next message; once there are no more, how the connection ended, as often as asked.
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<WsMessage, End>>;
+
+    /// Drives the connection to its end without taking messages out of it: what arrives stays
+    /// readable by `poll_recv`, and no more is read ahead than a bounded amount.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End>;
+
+    /// Ready when less than the high-water mark waits to be sent.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>>;
+
+    /// Takes a message for sending.
+    fn send(&mut self, message: WsMessage) -> Result<(), Unsendable>;
+
+    /// Takes bytes for sending as binary messages and sets them on their way at once; how many
+    /// it took, which is at least one unless there are none. An empty write sends nothing.
+    fn write(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Result<usize, Unsendable>;
+
+    /// Ready when all that was taken for sending is out of this library's hands.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>>;
+
+    /// Begins the closing handshake, after what was taken for sending. Does nothing once begun.
+    fn start_close(&mut self, frame: Option<CloseFrame>);
+
+    /// Returns whether messages that arrive after a [`start_close`](Backend::start_close) called now
+    /// would be discarded unread.
+    fn discards_input_after_close(&self) -> bool;
+
+    /// Ends the connection because of what the peer sent: tells the peer why and discards all
+    /// that is not read yet. Does nothing once a failure is under way.
+    fn fail(&mut self, failure: Violation);
+
+    /// Gives up at once: nothing is sent or received any more, and what the operating system
+    /// lent is given back. What was received before stays readable.
+    fn abort(&mut self, end: End);
+
+    /// Nobody will read any more: drops what is waiting and whatever still comes.
+    fn discard_input(&mut self);
+
+    /// Whether a closing handshake has begun, from either side.
+    fn is_closing(&self) -> bool;
+
+    /// How many bytes wait to be sent.
+    fn buffered_amount(&self) -> usize;
+
+    /// When something was last received.
+    fn last_activity(&self) -> Moment;
+}
+
+/// A point in time that only ever moves forward.
+pub(crate) trait Clock: Copy + fmt::Debug + Send + Sync {
+    fn now() -> Self;
+    fn elapsed(&self) -> Duration;
+}
+
+/// A future that is ready once, when its time has come.
+pub(crate) trait Alarm: Future<Output = ()> + Send + Sync + Unpin {
+    fn after(delay: Duration) -> Self;
+}
+
+/// Fails to compile where the selected target does not keep to the seam.
+const _: fn() = || {
+    fn clock<T: Clock>() {}
+    fn alarm<T: Alarm>() {}
+    clock::<Moment>();
+    alarm::<Timer>();
+};
+
+/// What to connect to: an address that has passed [`address::check`](crate::pair), and valid
+/// subprotocols.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint {
+    pub(crate) url: String,
+    pub(crate) protocols: Vec<String>,
+}
+
+/// What the opening handshake settled.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Negotiated {
+    pub(crate) url: String,
+    pub(crate) protocol: String,
+    pub(crate) extensions: String,
+}
+
+/// Sending failed because the connection is not open (any more).
+#[derive(Debug)]
+pub(crate) struct Unsendable {
+    pub(crate) cause: Option<Cause>,
+}
+
+/// How a connection ended, and the error that is for the reader, if it is one.
+#[derive(Debug, Clone)]
+pub(crate) struct End {
+    pub(crate) event: CloseEvent,
+    pub(crate) error: Option<Error>,
+}
+
+impl End {
+    /// An end by Close frames.
+    pub(crate) fn closed(event: CloseEvent) -> Self {
+        let error = (!event.is_success()).then(|| {
+            let (kind, message) = if event.was_clean {
+                (
+                    ErrorKind::Closed,
+                    "the connection was closed with an error code",
+                )
+            } else {
+                (ErrorKind::Lost, "the connection was lost")
+            };
+            Error::new(kind, message).with_close_event(event.clone())
+        });
+        Self { event, error }
+    }
+
+    /// An end without a Close frame.
+    pub(crate) fn lost(cause: Option<Cause>) -> Self {
+        let event = CloseEvent::lost();
+        let error = Error::new(ErrorKind::Lost, "the connection was lost")
+            .with_cause(cause)
+            .with_close_event(event.clone());
+        Self {
+            event,
+            error: Some(error),
+        }
+    }
+
+    /// An end because a time ran out.
+    pub(crate) fn overdue(what: &'static str) -> Self {
+        let cause = std::io::Error::new(std::io::ErrorKind::TimedOut, what);
+        Self::lost(Some(std::sync::Arc::new(cause)))
+    }
+
+    /// An end brought about by `failure`. As a browser does when it fails a connection, the
+    /// event says 1006; the error's kind tells why.
+    pub(crate) fn failed(failure: &Violation) -> Self {
+        let event = CloseEvent::lost();
+        let error = Error::new(failure.kind, failure.message)
+            .with_cause(failure.cause.clone())
+            .with_close_event(event.clone());
+        Self {
+            event,
+            error: Some(error),
+        }
+    }
+}
+
+/// Why we end a connection: something the peer did.
+#[derive(Debug, Clone)]
+pub(crate) struct Violation {
+    pub(crate) kind: ErrorKind,
+    pub(crate) message: &'static str,
+    pub(crate) cause: Option<Cause>,
+    /// The close code to tell the peer.
+    pub(crate) code: CloseCode,
+}
+
+impl Violation {
+    pub(crate) fn message_too_big() -> Self {
+        Self::new(
+            ErrorKind::MessageTooBig,
+            "a message is larger than max_message_size",
+            CloseCode::TOO_BIG,
+        )
+    }
+
+    pub(crate) fn text_refused() -> Self {
+        Self::new(
+            ErrorKind::TextRefused,
+            "a text message came where only binary ones are accepted",
+            CloseCode::UNSUPPORTED,
+        )
+    }
+
+    pub(crate) fn new(kind: ErrorKind, message: &'static str, code: CloseCode) -> Self {
+        Self {
+            kind,
+            message,
+            cause: None,
+            code,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The listeners on the browser's socket.
+
+use std::rc::Rc;
+
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{CloseEvent as JsCloseEvent, Event, MessageEvent, WebSocket};
+
+use crate::{
+    browser::backend::{receive_queue::ReceiveQueue, receive_queue::SharedQueue},
+    event::CloseEvent,
+};
+
+/// Set all together, in the task that made the socket, so that not one event goes by: a message
+/// may follow the handshake in the same segment. Taken off when dropped.
+#[derive(Debug)]
+pub(super) struct SocketListeners {
+    socket: WebSocket,
+    _on_open: Closure<dyn FnMut(Event)>,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_close: Closure<dyn FnMut(JsCloseEvent)>,
+}
+
+impl SocketListeners {
+    /// There is none for `error`: it says nothing that the `close` event behind it does not.
+    pub(super) fn attach(socket: &WebSocket, shared: &Rc<SharedQueue>) -> Self {
+        let on_open = listener(shared, |queue, _: Event| queue.open());
+        let on_message = listener(shared, |queue, event: MessageEvent| {
+            queue.push(event.data());
+        });
+        let on_close = listener(shared, |queue, event: JsCloseEvent| {
+            queue.close(close_event(&event));
+        });
+        socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
+        socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
+        Self {
+            socket: socket.clone(),
+            _on_open: on_open,
+            _on_message: on_message,
+            _on_close: on_close,
+        }
+    }
+}
+
+impl Drop for SocketListeners {
+    fn drop(&mut self) {
+        self.socket.set_onopen(None);
+        self.socket.set_onmessage(None);
+        self.socket.set_onclose(None);
+    }
+}
+
+fn listener<E>(
+    shared: &Rc<SharedQueue>,
+    mut listen: impl FnMut(&mut ReceiveQueue, E) + 'static,
+) -> Closure<dyn FnMut(E)>
+where
+    E: wasm_bindgen::convert::FromWasmAbi + 'static,
+{
+    let shared = Rc::clone(shared);
+    Closure::new(move |event| {
+        listen(&mut shared.queue(), event);
+        shared.wake();
+    })
+}
+
+fn close_event(event: &JsCloseEvent) -> CloseEvent {
+    CloseEvent {
+        code: event.code().into(),
+        reason: event.reason(),
+        was_clean: event.was_clean(),
+    }
+}

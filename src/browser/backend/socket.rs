@@ -1,0 +1,314 @@
+//! The WebSocket of one connection in a browser.
+
+use std::{
+    fmt,
+    io::IoSlice,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+
+use send_wrapper::SendWrapper;
+use web_sys::WebSocket;
+
+use super::{
+    PageInstant,
+    page_socket::PageSocket,
+    plain::PlainSocket,
+    receive_queue::ReceiveQueue,
+    receive_queue::SharedQueue,
+    streams::StreamSocket,
+    thrown,
+    transport::{BrowserOptions, Transport},
+    write_merger::WriteMerger,
+};
+use crate::{
+    Error, ErrorKind, WsMessage,
+    backend::{self, Clock as _, End, Endpoint, Negotiated, Unsendable, Violation},
+    event::{CloseCode, CloseFrame},
+    options::Options,
+};
+
+/// The parts live on the thread that made them; a socket can be moved to another thread, but
+/// using or dropping it there panics, for JavaScript's objects cannot follow.
+pub(crate) struct BrowserSocket(SendWrapper<SocketParts>);
+
+struct SocketParts {
+    page_socket: Rc<dyn PageSocket>,
+    shared: Rc<SharedQueue>,
+    merger: Rc<WriteMerger>,
+    high_water_mark: usize,
+    is_closing: bool,
+    end: Option<End>,
+}
+
+impl BrowserSocket {
+    /// Begins to connect.
+    fn start(target: &Endpoint, transport: Transport, options: &Options) -> Result<Self, Error> {
+        let streams = match transport {
+            Transport::Auto => StreamSocket::is_safe(),
+            Transport::WebSocketStream if !StreamSocket::is_available() => {
+                let message = "this browser has no WebSocketStream";
+                return Err(Error::new(ErrorKind::Unsupported, message));
+            }
+            Transport::WebSocketStream => true,
+            Transport::WebSocket => false,
+        };
+        let refused = |thrown| thrown::construction(&target.url, &thrown);
+        Ok(if streams {
+            let shared = SharedQueue::new(ReceiveQueue::new(options, usize::MAX));
+            let page_socket =
+                StreamSocket::connect(target, Rc::clone(&shared), options).map_err(refused)?;
+            Self::new(page_socket, shared, options)
+        } else {
+            let shared = SharedQueue::new(ReceiveQueue::new(options, options.receive_limit));
+            let page_socket = PlainSocket::connect(target, Rc::clone(&shared)).map_err(refused)?;
+            Self::new(page_socket, shared, options)
+        })
+    }
+
+    /// Takes over a socket, which must be connecting or have been open for no longer than the
+    /// current task: messages that came before are lost.
+    pub(crate) fn adopt(socket: WebSocket, options: &Options) -> Self {
+        let shared = SharedQueue::new(ReceiveQueue::new(options, options.receive_limit));
+        let page_socket = PlainSocket::adopt(socket, Rc::clone(&shared));
+        Self::new(page_socket, shared, options)
+    }
+
+    fn new(page_socket: Rc<dyn PageSocket>, shared: Rc<SharedQueue>, options: &Options) -> Self {
+        Self(SendWrapper::new(SocketParts {
+            merger: WriteMerger::new(Rc::clone(&page_socket), options.write_chunk),
+            page_socket,
+            shared,
+            high_water_mark: options.high_water_mark,
+            is_closing: false,
+            end: None,
+        }))
+    }
+
+    /// Waits until the socket is open. Dropping `self` meanwhile closes it.
+    pub(crate) async fn opened(self) -> Result<(Self, Negotiated), Error> {
+        std::future::poll_fn(|cx| self.0.poll_open(cx)).await?;
+        let negotiated = self.0.page_socket.negotiated();
+        Ok((self, negotiated))
+    }
+}
+
+impl SocketParts {
+    fn poll_open(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared.register(cx.waker());
+        let queue = self.shared.queue();
+        // JsOpened and closed within one task is open: there may be messages in between.
+        if queue.is_open() {
+            return Poll::Ready(Ok(()));
+        }
+        match queue.closed() {
+            Some(event) => Poll::Ready(Err(thrown::unconnected(event.clone()))),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Looks at what the events have brought; the end, once it is there.
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.shared.register(cx.waker());
+        if let Some(end) = &self.end {
+            return Poll::Ready(end.clone());
+        }
+        let queue = self.shared.queue();
+        let (failure, end) = (queue.failure().cloned(), queue.end());
+        drop(queue);
+        if let Some(end) = end {
+            self.over(end.clone());
+            return Poll::Ready(end);
+        }
+        if let (Some(failure), false) = (failure, self.is_closing) {
+            self.close(Some(private_code(failure.code)), failure.message);
+        }
+        Poll::Pending
+    }
+
+    fn close(&mut self, code: Option<CloseCode>, reason: &str) {
+        self.is_closing = true;
+        let _ = self.merger.flush();
+        self.page_socket.close(code, reason);
+    }
+
+    fn over(&mut self, end: End) {
+        self.page_socket.release();
+        self.is_closing = true;
+        self.end = Some(end);
+    }
+
+    fn is_closing(&self) -> bool {
+        self.is_closing || self.shared.queue().is_closing()
+    }
+
+    fn check_open(&self) -> Result<(), Unsendable> {
+        let is_open = !self.is_closing() && self.page_socket.is_open();
+        is_open.then_some(()).ok_or(Unsendable { cause: None })
+    }
+}
+
+impl backend::Backend for BrowserSocket {
+    type PlatformOptions = BrowserOptions;
+
+    fn connect(
+        target: Endpoint,
+        options: &Options,
+        setup: BrowserOptions,
+    ) -> impl Future<Output = Result<(Self, Negotiated), Error>> + Send {
+        let options = options.clone();
+        // Nothing happens before the future is polled, as with any other.
+        async move {
+            Self::start(&target, setup.transport, &options)?
+                .opened()
+                .await
+        }
+    }
+
+    /// What a page may (WHATWG WebSockets § 3.1, `close()`).
+    fn may_close_with(code: CloseCode) -> bool {
+        code == CloseCode::NORMAL || code.is_private()
+    }
+
+    fn settle(task: impl Future<Output = ()> + Send + 'static) {
+        wasm_bindgen_futures::spawn_local(task);
+    }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<WsMessage, End>> {
+        let end = self.0.poll_events(cx);
+        let message = self.0.shared.queue().pop();
+        match message {
+            Some(message) => {
+                self.0.page_socket.resume();
+                Poll::Ready(Ok(message))
+            }
+            None => end.map(Err),
+        }
+    }
+
+    /// The events come by themselves: there is nothing to read ahead.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.0.poll_events(cx)
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
+        self.0.check_open()?;
+        self.0.shared.register(cx.waker());
+        while !self.0.merger.has_room(self.0.high_water_mark) {
+            ready!(self.0.page_socket.poll_progress(cx));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn send(&mut self, message: WsMessage) -> Result<(), Unsendable> {
+        self.0.check_open()?;
+        self.0.merger.send(message).map_err(Into::into)
+    }
+
+    fn write(&mut self, _cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Result<usize, Unsendable> {
+        self.0.check_open()?;
+        self.0.merger.write(bytes).map_err(Into::into)
+    }
+
+    /// What the browser has is out of our hands, and what was written leaves with this turn. Once
+    /// the connection is lost, the browser still tells how much of that it had not sent.
+    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
+        let is_lost = match &self.0.end {
+            Some(end) => !end.event.was_clean && self.0.merger.buffered() > 0,
+            None => false,
+        };
+        Poll::Ready(match is_lost {
+            true => Err(Unsendable { cause: None }),
+            false => Ok(()),
+        })
+    }
+
+    fn start_close(&mut self, frame: Option<CloseFrame>) {
+        if !self.0.is_closing {
+            let (code, reason) = frame.map_or((None, String::new()), |frame| {
+                (Some(frame.code), frame.reason)
+            });
+            self.0.close(code, &reason);
+        }
+    }
+
+    /// WHATWG WebSockets § 5: in any state but OPEN, a received message is ignored. Once the peer
+    /// has closed, there is nothing left to ignore.
+    fn discards_input_after_close(&self) -> bool {
+        self.0.check_open().is_ok()
+    }
+
+    fn fail(&mut self, failure: Violation) {
+        let mut queue = self.0.shared.queue();
+        queue.discard();
+        queue.fail(failure.clone());
+        drop(queue);
+        if !self.0.is_closing {
+            self.0
+                .close(Some(private_code(failure.code)), failure.message);
+        }
+    }
+
+    fn abort(&mut self, end: End) {
+        if self.0.end.is_some() {
+            return;
+        }
+        let failure = self.0.shared.queue().failure().cloned();
+        let end = failure.map_or(end, |failure| End::failed(&failure));
+        if !self.0.is_closing {
+            self.0.close(None, "");
+        }
+        self.0.over(end);
+    }
+
+    fn discard_input(&mut self) {
+        self.0.shared.queue().discard();
+        self.0.page_socket.resume();
+    }
+
+    fn is_closing(&self) -> bool {
+        self.0.is_closing()
+    }
+
+    fn buffered_amount(&self) -> usize {
+        self.0.merger.buffered()
+    }
+
+    fn last_activity(&self) -> PageInstant {
+        if self.0.page_socket.is_paused() {
+            return PageInstant::now();
+        }
+        self.0.shared.queue().last_activity()
+    }
+}
+
+/// Closes a socket that is given up while it connects, or after the end of the page's interest.
+impl Drop for SocketParts {
+    fn drop(&mut self) {
+        self.shared.queue().discard();
+        if self.end.is_none() && !self.is_closing {
+            self.page_socket.close(None, "");
+        }
+        self.page_socket.release();
+    }
+}
+
+impl fmt::Debug for BrowserSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BrowserSocket")
+            .field("is_closing", &self.0.is_closing)
+            .field("end", &self.0.end)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The counterpart of a failure's close code that a page may send: 4000 plus the HTTP status
+/// that says the same.
+fn private_code(code: CloseCode) -> CloseCode {
+    CloseCode::from(match code {
+        CloseCode::TOO_BIG => 4413,
+        CloseCode::UNSUPPORTED => 4415,
+        CloseCode::TRY_AGAIN => 4507,
+        _ => 4400,
+    })
+}

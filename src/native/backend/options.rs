@@ -1,0 +1,30 @@
+//! What a native connection can be told beyond what every target can.
+
+use std::{fmt, future::Future, io, pin::Pin, sync::Arc, time::Duration};
+
+use super::{tls::Tls, transport::Transport};
+
+#[derive(Clone, Default)]
+pub(crate) struct NativeOptions {
+    /// As given; checked when connecting, where an error can be told.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) connector: Option<Connector>,
+    pub(crate) tls: Tls,
+    pub(crate) keepalive: Option<(Duration, Duration)>,
+}
+
+/// Makes the transport to a host and a port.
+pub(crate) type Connector = Arc<dyn Fn(String, u16) -> Connecting + Send + Sync>;
+pub(crate) type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>> + Send>>;
+
+impl fmt::Debug for NativeOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The values of headers are often secrets.
+        let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("NativeOptions")
+            .field("headers", &headers)
+            .field("connector", &self.connector.is_some())
+            .field("keepalive", &self.keepalive)
+            .finish_non_exhaustive()
+    }
+}
