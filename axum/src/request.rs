@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::SinkExt;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use wsio::WsMessage;
 
 use crate::{ServerHandle, UpgradeRejection, WsUpgrade, upgrade::tokens};
@@ -139,7 +139,7 @@ impl<S: Sync> FromRequestParts<S> for EventRequest {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let last_event_id = last_event_id(parts);
         let server = parts.extensions.get().cloned();
-        let upgrade = if asks_for_websocket(&parts.headers) {
+        let upgrade = if asks_for_websocket(parts) {
             Some(WsUpgrade::from_request_parts(parts, state).await?)
         } else {
             None
@@ -152,10 +152,10 @@ impl<S: Sync> FromRequestParts<S> for EventRequest {
     }
 }
 
-/// Other protocols are on offer too, by clients that would like HTTP/2: those can be passed over
-/// (RFC 9110 § 7.8).
-fn asks_for_websocket(headers: &HeaderMap) -> bool {
-    tokens(headers, header::UPGRADE).any(|it| it.eq_ignore_ascii_case("websocket"))
+/// A client that would like HTTP/2 offers other upgrades, which can be ignored (RFC 9110 § 7.8).
+fn asks_for_websocket(parts: &Parts) -> bool {
+    parts.method == Method::CONNECT
+        || tokens(&parts.headers, header::UPGRADE).any(|it| it.eq_ignore_ascii_case("websocket"))
 }
 
 fn last_event_id(parts: &Parts) -> Option<String> {

@@ -4,7 +4,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
     response::{IntoResponse, Response},
-    routing::{MethodRouter, get},
+    routing::{MethodFilter, MethodRouter, on},
 };
 use futures::{
     FutureExt,
@@ -213,12 +213,15 @@ impl EventRoute {
         self
     }
 
-    /// Returns a handler that serves `log`, for GET.
+    /// Returns a handler that serves `log`, for GET, and CONNECT over HTTP/2.
     pub fn serve<S>(self, log: EventLog) -> MethodRouter<S>
     where
         S: Clone + Send + Sync + 'static,
     {
-        get(move |request: EventRequest| async move { self.answer(&log, request) })
+        let methods = MethodFilter::GET.or(MethodFilter::CONNECT);
+        on(methods, move |request: EventRequest| async move {
+            self.answer(&log, request)
+        })
     }
 
     /// Serves `log` to one client.

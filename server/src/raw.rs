@@ -6,7 +6,7 @@ use axum::{
     extract::{ConnectInfo, FromRequestParts},
     response::{IntoResponse, Response},
 };
-use http::{Request, request::Parts};
+use http::{Request, StatusCode, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::{rt::TokioIo, server::conn::auto::upgrade::downcast};
 use wsio_axum::{ServerHandle, UpgradeRejection, WsUpgrade};
@@ -66,8 +66,10 @@ impl<S: Sync> FromRequestParts<S> for RawUpgrade {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let extensions = &mut parts.extensions;
         let on_upgrade = extensions.remove::<OnUpgrade>();
-        // The extractor is left one that never comes about.
-        extensions.insert(hyper::upgrade::on(Request::new(())));
+        if on_upgrade.is_some() {
+            // The extractor is left one that never comes about.
+            extensions.insert(hyper::upgrade::on(Request::new(())));
+        }
         let answer = WsUpgrade::from_request_parts(parts, state).await;
         let answer = answer.map_err(UpgradeRejection::into_response)?;
         let extensions = &parts.extensions;
@@ -76,7 +78,7 @@ impl<S: Sync> FromRequestParts<S> for RawUpgrade {
             extensions.get::<ConnectInfo<Peer>>().cloned(),
             extensions.get::<ServerHandle>().cloned(),
         ) else {
-            return Err(UpgradeRejection::NotUpgradable.into_response());
+            return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response());
         };
         Ok(Self {
             answer,

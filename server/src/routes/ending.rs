@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use axum::{
     extract::Query,
     response::{IntoResponse, Response},
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, any},
 };
 use futures::StreamExt;
 use http::StatusCode;
@@ -23,7 +23,7 @@ use crate::{raw::RawUpgrade, stream::CuttableStream};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn close() -> MethodRouter<Shared> {
-    get(async |Query(query): Query<Close>, upgrade: RawUpgrade| {
+    any(async |Query(query): Query<Close>, upgrade: RawUpgrade| {
         let Some(frame) = query.frame() else {
             let reason = "a reason has at most 123 bytes, and comes with a code\n";
             return (StatusCode::BAD_REQUEST, reason).into_response();
@@ -84,7 +84,7 @@ struct Abort {
 }
 
 pub(super) fn abort() -> MethodRouter<Shared> {
-    get(
+    any(
         async |Query(query): Query<Abort>, upgrade: RawUpgrade| -> Response {
             upgrade.on_raw(async move |mut conn| {
                 write_numbers(&mut conn, query.after).await?;
@@ -107,7 +107,7 @@ struct Drop {
 }
 
 pub(super) fn drop() -> MethodRouter<Shared> {
-    get(
+    any(
         async |Query(query): Query<Drop>, upgrade: RawUpgrade| -> Response {
             upgrade.on_raw(async move |mut conn| {
                 write_numbers(&mut conn, query.after).await?;
@@ -121,7 +121,7 @@ pub(super) fn drop() -> MethodRouter<Shared> {
 }
 
 pub(super) fn silent() -> MethodRouter<Shared> {
-    get(async |upgrade: RawUpgrade| -> Response {
+    any(async |upgrade: RawUpgrade| -> Response {
         upgrade.on_raw(async |mut conn| discard(&mut conn).await)
     })
 }

@@ -3,7 +3,7 @@
 use axum::{
     extract::Query,
     response::Response,
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, any},
 };
 use futures::StreamExt;
 use serde::Deserialize;
@@ -66,7 +66,7 @@ impl Kind {
 }
 
 pub(super) fn malformed() -> MethodRouter<Shared> {
-    get(
+    any(
         async |Query(query): Query<Malformed>, upgrade: RawUpgrade| -> Response {
             upgrade.on_raw(async move |mut conn| {
                 conn.write_all(&frame(FIN | TEXT, b"before")).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     extract::{Query, State},
     response::Response,
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, any},
 };
 use futures::{SinkExt, StreamExt};
 use http::HeaderMap;
@@ -23,11 +23,11 @@ use super::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn watch() -> MethodRouter<Shared> {
-    get(start)
+    any(start)
 }
 
 pub(super) fn watched() -> MethodRouter<Shared> {
-    get(tell)
+    any(tell)
 }
 
 /// The connections with one id.
