@@ -139,6 +139,7 @@ impl SocketParts {
 }
 
 impl backend::Backend for BrowserSocket {
+    type Remains = ();
     type PlatformOptions = BrowserOptions;
 
     fn connect(
@@ -161,7 +162,11 @@ impl backend::Backend for BrowserSocket {
         code == CloseCode::NORMAL || code.is_private()
     }
 
-    fn settle(task: impl Future<Output = ()> + Send + 'static) {
+    fn run_detached(task: impl Future<Output = ()> + Send + 'static) {
+        wasm_bindgen_futures::spawn_local(task);
+    }
+
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         wasm_bindgen_futures::spawn_local(task);
     }
 
@@ -227,7 +232,7 @@ impl backend::Backend for BrowserSocket {
         self.0.check_open().is_ok()
     }
 
-    fn fail(&mut self, violation: Violation) {
+    fn fail(&mut self, violation: &Violation) {
         let mut queue = self.0.shared.queue();
         queue.discard();
         queue.fail(violation.clone());
@@ -248,6 +253,14 @@ impl backend::Backend for BrowserSocket {
     fn discard_input(&mut self) {
         self.0.shared.queue().discard();
         self.0.page_socket.resume();
+    }
+
+    fn take_remains(&mut self) -> Option<()> {
+        None
+    }
+
+    fn is_held_back(&self) -> bool {
+        self.0.page_socket.is_paused()
     }
 
     fn is_closing(&self) -> bool {
