@@ -237,7 +237,7 @@ impl backend::Backend for BrowserSocket {
         queue.discard();
         queue.fail(violation.clone());
         drop(queue);
-        self.0.merger.fail(&violation);
+        self.0.merger.fail(violation);
     }
 
     fn abort(&mut self, end: End) {
