@@ -10,7 +10,7 @@ mod builder;
 mod handshake;
 mod refused;
 
-pub use tokio_tungstenite::tungstenite::protocol::Role;
+pub use crate::target::frames::Role;
 
 pub use self::{
     accept::{Acceptor, accept, accept_with, from_tungstenite},

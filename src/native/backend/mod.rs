@@ -1,8 +1,9 @@
 //! The native backend: tokio-tungstenite over any byte transport.
 
+mod adopted;
 pub(crate) mod connect;
-mod failure;
 mod keepalive;
+mod linger;
 mod link;
 mod options;
 mod socket;
@@ -11,11 +12,12 @@ pub(crate) mod tls;
 pub(crate) mod transport;
 
 #[cfg(feature = "event-source")]
-pub(crate) use self::{failure::refusal_header, time::random_seed};
+pub(crate) use self::{connect::refusal_header, time::random_seed};
 // Under the names by which the seam selects them.
 pub(crate) use self::{NativeInstant as Moment, NativeSocket as Socket, NativeTimer as Timer};
 pub(crate) use self::{
-    link::{Link, framed},
+    adopted::AdoptedLink,
+    link::{FramedLink, Link},
     options::{Connecting, NativeOptions},
     socket::{NativeSocket, SocketLimits},
     time::{NativeInstant, NativeTimer},

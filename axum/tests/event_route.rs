@@ -11,7 +11,8 @@ use serde_json::json;
 use tokio::time::{Instant, advance, timeout};
 use tower_service::Service;
 use wsio::sse::{SseDecoder, SseEvent, SseItem};
-use wsio_server::events::{EventLog, EventRoute};
+use wsio_axum::EventRoute;
+use wsio_events::EventLog;
 
 const BEAT: Duration = Duration::from_secs(10);
 

@@ -1,22 +1,26 @@
-//! What runs on behalf of a server, and how it is told to stop.
+//! The tasks of a server, and their end.
 
 use std::future::Future;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// The tasks of one server: its listener, its connections, and what they were upgraded to.
+/// A cloneable handle to a running [`Server`](crate::Server): runs tasks that end with it.
 ///
-/// They stop in two steps. Closing asks them to come to an end, killing drops them where they are.
+/// A handler obtains it as `Extension<ServerHandle>`.
+///
+/// A server ends in two steps. A shutdown first asks every task to end, by
+/// [`shutting_down`](Self::shutting_down), and then drops the tasks that are left.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tasks {
+pub struct ServerHandle {
     tracker: TaskTracker,
     closing: CancellationToken,
     killed: CancellationToken,
 }
 
-impl Tasks {
-    /// Runs `task` until it ends or everything is killed.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+impl ServerHandle {
+    /// Runs a task until it ends or the server does. A shutdown waits for the task, at most for
+    /// the [grace period](crate::ServerBuilder::grace).
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let killed = self.killed.clone();
         self.tracker.spawn(async move {
             killed.run_until_cancelled(task).await;
@@ -24,8 +28,8 @@ impl Tasks {
     }
 
     /// Waits until the server is being shut down.
-    pub(crate) async fn closing(&self) {
-        self.closing.cancelled().await;
+    pub fn shutting_down(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.closing.clone().cancelled_owned()
     }
 
     /// Asks every task to end.

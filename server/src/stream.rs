@@ -1,27 +1,72 @@
-//! The TCP connection below HTTP, which comes back out of it after an upgrade.
+//! The TCP connection below HTTP, wrapped so that a route can cut it or hold its bytes back.
+//!
+//! The server above knows nothing of that: it is given a listener whose connections are wrapped,
+//! and whose addresses carry the handles that the routes pull at.
 
 use std::{
     io::{self, IoSlice},
+    net::SocketAddr,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
 };
 
+use axum::serve::Listener;
 use bytes::{Buf, Bytes};
+use futures::task::AtomicWaker;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, Interest, ReadBuf},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
 
-/// Holds back what is written to one connection, so that it leaves together with what follows.
+/// A TCP listener whose connections can be cut.
+#[derive(Debug)]
+pub(crate) struct CuttableListener(pub(crate) TcpListener);
+
+impl Listener for CuttableListener {
+    type Io = CuttableStream;
+    type Addr = Peer;
+
+    async fn accept(&mut self) -> (CuttableStream, Peer) {
+        let (tcp, addr) = Listener::accept(&mut self.0).await;
+        // Small messages are to leave at once; that it cannot be set is no reason to refuse.
+        let _ = tcp.set_nodelay(true);
+        let peer = Peer::new(addr);
+        (CuttableStream::new(tcp, &peer), peer)
+    }
+
+    fn local_addr(&self) -> io::Result<Peer> {
+        self.0.local_addr().map(Peer::new)
+    }
+}
+
+/// The address of a client, with handles to its connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    pub(crate) addr: SocketAddr,
+    pub(crate) cork: Cork,
+    pub(crate) cut: Cut,
+}
+
+impl Peer {
+    fn new(addr: SocketAddr) -> Self {
+        Self {
+            addr,
+            cork: Cork::default(),
+            cut: Cut::default(),
+        }
+    }
+}
+
+/// Holds back the bytes written to one connection, so that they leave together with what follows.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cork(Arc<AtomicBool>);
 
 impl Cork {
-    /// From here on nothing leaves the connection until [`Conn::uncork`].
+    /// Holds everything back until [`CuttableStream::uncork`].
     pub(crate) fn set(&self) {
         self.0.store(true, Ordering::Release);
     }
@@ -31,26 +76,35 @@ impl Cork {
     }
 }
 
-/// Ends one connection where it is, as when the network fails: without a Close frame, or in the
+/// Ends one connection abruptly, as a failing network does: without a Close frame, or in the
 /// middle of a body.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Cut(Arc<Cuts>);
+pub(crate) struct Cut(Arc<CutPoint>);
 
 #[derive(Debug, Default)]
-struct Cuts {
+struct CutPoint {
     at_flush: AtomicBool,
     done: AtomicBool,
+    reader: AtomicWaker,
+    writer: AtomicWaker,
 }
 
 impl Cut {
-    /// Nothing works any more.
+    /// Cuts the connection now.
     pub(crate) fn now(&self) {
         self.0.done.store(true, Ordering::Release);
+        self.0.reader.wake();
+        self.0.writer.wake();
     }
 
-    /// What is written up to the next flush goes out, and then nothing works any more.
+    /// Cuts the connection after the next flush.
     pub(crate) fn at_flush(&self) {
         self.0.at_flush.store(true, Ordering::Release);
+    }
+
+    /// Returns a handle that does not outlive the connection.
+    pub(crate) fn downgrade(&self) -> WeakCut {
+        WeakCut(Arc::downgrade(&self.0))
     }
 
     fn flushed(&self) {
@@ -59,7 +113,9 @@ impl Cut {
         }
     }
 
-    fn check(&self) -> io::Result<()> {
+    /// Fails from the cut on, and wakes this task at the cut.
+    fn check(&self, waker: &AtomicWaker, cx: &Context<'_>) -> io::Result<()> {
+        waker.register(cx.waker());
         if self.0.done.load(Ordering::Acquire) {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
@@ -67,9 +123,20 @@ impl Cut {
     }
 }
 
+/// A [`Cut`] that does not outlive the connection.
+#[derive(Debug, Clone)]
+pub(crate) struct WeakCut(Weak<CutPoint>);
+
+impl WeakCut {
+    /// Returns the cut, if the connection is still there.
+    pub(crate) fn upgrade(&self) -> Option<Cut> {
+        self.0.upgrade().map(Cut)
+    }
+}
+
 /// A TCP connection that can be corked and cut, and that can be given back what was read too far.
 #[derive(Debug)]
-pub(crate) struct Conn {
+pub(crate) struct CuttableStream {
     tcp: TcpStream,
     read_ahead: Bytes,
     cork: Cork,
@@ -77,14 +144,14 @@ pub(crate) struct Conn {
     cut: Cut,
 }
 
-impl Conn {
-    pub(crate) fn new(tcp: TcpStream, cork: Cork, cut: Cut) -> Self {
+impl CuttableStream {
+    fn new(tcp: TcpStream, peer: &Peer) -> Self {
         Self {
             tcp,
             read_ahead: Bytes::new(),
-            cork,
+            cork: peer.cork.clone(),
             held: Vec::new(),
-            cut,
+            cut: peer.cut.clone(),
         }
     }
 
@@ -122,13 +189,13 @@ impl Conn {
     }
 }
 
-impl AsyncRead for Conn {
+impl AsyncRead for CuttableStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.cut.check()?;
+        self.cut.check(&self.cut.0.reader, cx)?;
         if self.read_ahead.is_empty() {
             return Pin::new(&mut self.tcp).poll_read(cx, buf);
         }
@@ -139,7 +206,7 @@ impl AsyncRead for Conn {
     }
 }
 
-impl AsyncWrite for Conn {
+impl AsyncWrite for CuttableStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -149,7 +216,7 @@ impl AsyncWrite for Conn {
             self.held.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
-        self.cut.check()?;
+        self.cut.check(&self.cut.0.writer, cx)?;
         ready!(self.poll_held(cx))?;
         Pin::new(&mut self.tcp).poll_write(cx, bytes)
     }
@@ -163,7 +230,7 @@ impl AsyncWrite for Conn {
             slices.iter().for_each(|it| self.held.extend_from_slice(it));
             return Poll::Ready(Ok(slices.iter().map(|it| it.len()).sum()));
         }
-        self.cut.check()?;
+        self.cut.check(&self.cut.0.writer, cx)?;
         ready!(self.poll_held(cx))?;
         Pin::new(&mut self.tcp).poll_write_vectored(cx, slices)
     }
@@ -179,7 +246,7 @@ impl AsyncWrite for Conn {
         ready!(self.poll_held(cx))?;
         ready!(Pin::new(&mut self.tcp).poll_flush(cx))?;
         self.cut.flushed();
-        Poll::Ready(self.cut.check())
+        Poll::Ready(self.cut.check(&self.cut.0.writer, cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -188,7 +255,7 @@ impl AsyncWrite for Conn {
     }
 }
 
-impl Conn {
+impl CuttableStream {
     /// Sends what was held back.
     fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.held.is_empty() {

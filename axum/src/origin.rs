@@ -1,55 +1,67 @@
-//! Which pages may talk to a server.
+//! The pages that may talk to a server.
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use std::task::{Context, Poll};
+
+use axum::response::{IntoResponse, Response};
+use futures::future::{Either, Ready, ready};
 use http::{
-    HeaderMap, HeaderName, StatusCode, Uri,
-    header::{HOST, ORIGIN, RETRY_AFTER},
+    HeaderMap, Request, StatusCode, Uri,
+    header::{HOST, ORIGIN},
     uri::Authority,
 };
-use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+use tower_layer::Layer;
+use tower_service::Service;
 
-/// Which pages may talk to the server (RFC 6455 § 10.2).
+/// The pages that may talk to a server (RFC 6455 § 10.2), as a tower layer.
 ///
 /// A browser lets every page open a WebSocket to every server, and sends the server's cookies
-/// along; all it does is to say in the `Origin` header where the page is from. Only a browser
-/// sends that header truthfully, so a request without one is always allowed: this protects the
-/// users of browsers, and is no authentication.
+/// along; it only names the page's origin in the `Origin` header. Only a browser sends that header
+/// truthfully, so a request without one is always allowed: the policy protects the users of
+/// browsers, and is no authentication.
+///
+/// [`Server`](crate::Server) applies its policy to every request. In any other application, add
+/// the policy as a layer; a refused request is answered with 403:
+///
+/// ```
+/// use axum::{Router, routing::any};
+/// use wsio_axum::{OriginPolicy, WsUpgrade};
+///
+/// let chat = any(async |upgrade: WsUpgrade| upgrade.on_upgrade(async |_meta, _stream| {}));
+/// let router: Router = Router::new().route("/chat", chat).layer(OriginPolicy::SameHost);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum OriginPolicy {
-    /// Pages from the host that the request is for, on any port and by any scheme; the default.
+    /// Allows pages from the host of the request, on any port and by any scheme; the default.
     ///
-    /// The host is that of the request's `Host` header. A server that must not be reached under
-    /// a foreign name (DNS rebinding) needs a [`List`](Self::List).
+    /// The host is that of the request's URI (HTTP/2) or `Host` header. A server that must not be
+    /// reached under a foreign name (DNS rebinding) needs a [`List`](Self::List).
     #[default]
     SameHost,
-    /// All pages.
+    /// Allows all pages.
     Any,
-    /// Pages from these origins and no others, each as a browser writes it:
+    /// Allows pages from these origins and no others, each as a browser writes it:
     /// `https://example.com`, `http://localhost:8080`. Case does not matter.
     List(Vec<String>),
 }
 
 impl OriginPolicy {
-    /// Whether a request with these headers is allowed.
+    /// Returns whether a request with this URI and these headers is allowed.
     ///
     /// ```
-    /// use axum::http::HeaderMap;
-    /// use wsio_server::OriginPolicy;
+    /// use axum::http::{HeaderMap, Uri};
+    /// use wsio_axum::OriginPolicy;
     ///
+    /// let uri = Uri::from_static("/chat");
     /// let mut headers = HeaderMap::new();
     /// headers.insert("host", "example.com:8080".parse()?);
     /// headers.insert("origin", "https://example.com".parse()?);
-    /// assert!(OriginPolicy::SameHost.allows(&headers));
+    /// assert!(OriginPolicy::SameHost.allows(&uri, &headers));
     /// headers.insert("origin", "https://evil.example".parse()?);
-    /// assert!(!OriginPolicy::SameHost.allows(&headers));
+    /// assert!(!OriginPolicy::SameHost.allows(&uri, &headers));
     /// # Ok::<_, axum::http::header::InvalidHeaderValue>(())
     /// ```
     #[must_use]
-    pub fn allows(&self, headers: &HeaderMap) -> bool {
+    pub fn allows(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let mut origins = headers.get_all(ORIGIN).iter();
         let Some(origin) = origins.next() else {
             return true;
@@ -57,14 +69,14 @@ impl OriginPolicy {
         if *self == Self::Any {
             return true;
         }
-        // Two origins are none that a browser would send.
+        // No browser sends two origins.
         let (Ok(origin), None) = (origin.to_str(), origins.next()) else {
             return false;
         };
         match self {
             Self::Any => true,
             Self::List(allowed) => allowed.iter().any(|it| it.eq_ignore_ascii_case(origin)),
-            Self::SameHost => match (host_of_origin(origin), host_asked_for(headers)) {
+            Self::SameHost => match (host_of_origin(origin), host_of_request(uri, headers)) {
                 (Some(page), Some(server)) => page.eq_ignore_ascii_case(&server),
                 _ => false,
             },
@@ -72,61 +84,69 @@ impl OriginPolicy {
     }
 }
 
-impl OriginPolicy {
-    /// Lets the pages that are allowed read answers over HTTP, which a browser lets no page do
-    /// that is from another origin, and be it another port (WHATWG Fetch § 3.3). Cookies are not
-    /// part of it.
-    pub(crate) fn cors(&self) -> CorsLayer {
-        let policy = self.clone();
-        CorsLayer::new()
-            .allow_origin(AllowOrigin::predicate(move |_, request| {
-                policy.allows(&request.headers)
-            }))
-            .allow_methods(AllowMethods::mirror_request())
-            .allow_headers(AllowHeaders::mirror_request())
-            .expose_headers(EXPOSED)
-    }
-}
-
-/// The headers of answers that a page may read, besides those that it always may.
-const EXPOSED: [HeaderName; 4] = [
-    RETRY_AFTER,
-    HeaderName::from_static("the-answer-you-are-looking-for"),
-    HeaderName::from_static("x-accel-buffering"),
-    HeaderName::from_static("x-wsio-reason"),
-];
-
-/// The host of an origin; `None` for `null`, which a sandboxed page has, and for what is none.
+/// Returns the host of an origin, or `None` for `null`, which a sandboxed page has, and for
+/// anything that is no origin.
 fn host_of_origin(origin: &str) -> Option<String> {
     let uri: Uri = origin.parse().ok()?;
     let plain = uri.scheme().is_some() && uri.path() == "/" && uri.query().is_none();
     plain.then(|| host(uri.authority()?)).flatten()
 }
 
-fn host_asked_for(headers: &HeaderMap) -> Option<String> {
+/// HTTP/2 has `:authority`, and an absolute URI takes precedence over `Host` (RFC 9112 § 3.2.2).
+fn host_of_request(uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    if let Some(authority) = uri.authority() {
+        return host(authority);
+    }
     let authority: Authority = headers.get(HOST)?.to_str().ok()?.parse().ok()?;
     host(&authority)
 }
 
-/// The host without the port; an IPv6 address stays in its brackets.
+/// Returns the host without the port; an IPv6 address stays in its brackets.
 fn host(authority: &Authority) -> Option<String> {
     let host = authority.host();
     let plain = !host.is_empty() && !authority.as_str().contains('@');
     plain.then(|| host.to_owned())
 }
 
-/// Answers requests from other pages with 403.
-pub(crate) async fn check(
-    State(policy): State<OriginPolicy>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if policy.allows(request.headers()) {
-        return next.run(request).await;
+impl<S> Layer<S> for OriginPolicy {
+    type Service = OriginCheck<S>;
+
+    fn layer(&self, service: S) -> OriginCheck<S> {
+        OriginCheck {
+            policy: self.clone(),
+            service,
+        }
     }
-    let origin = request.headers().get(ORIGIN);
-    tracing::info!(?origin, path = request.uri().path(), "origin refused");
-    (StatusCode::FORBIDDEN, "this origin is not allowed\n").into_response()
+}
+
+/// A service behind an [`OriginPolicy`]: answers requests that are not allowed with 403.
+#[derive(Debug, Clone)]
+pub struct OriginCheck<S> {
+    policy: OriginPolicy,
+    service: S,
+}
+
+impl<S, B> Service<Request<B>> for OriginCheck<S>
+where
+    S: Service<Request<B>, Response = Response>,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Either<S::Future, Ready<Result<Response, S::Error>>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if self.policy.allows(request.uri(), request.headers()) {
+            return Either::Left(self.service.call(request));
+        }
+        let origin = request.headers().get(ORIGIN);
+        tracing::info!(?origin, path = request.uri().path(), "origin refused");
+        let refusal = (StatusCode::FORBIDDEN, "this origin is not allowed\n");
+        Either::Right(ready(Ok(refusal.into_response())))
+    }
 }
 
 #[cfg(test)]
@@ -141,7 +161,7 @@ mod tests {
         for origin in origins {
             headers.append(ORIGIN, origin.parse().unwrap());
         }
-        policy.allows(&headers)
+        policy.allows(&Uri::from_static("/"), &headers)
     }
 
     #[test]
@@ -230,5 +250,16 @@ mod tests {
         for origin in ["https://evil.example", "null", ""] {
             assert!(allows(&OriginPolicy::Any, Some("example.com"), &[origin]));
         }
+    }
+
+    #[test]
+    fn c7_over_http2_the_host_is_that_of_the_uri() {
+        let uri = Uri::from_static("https://example.com:8443/chat");
+        let allows = |origin: &str| {
+            let headers = HeaderMap::from_iter([(ORIGIN, origin.parse().unwrap())]);
+            OriginPolicy::SameHost.allows(&uri, &headers)
+        };
+        assert!(allows("https://example.com"));
+        assert!(!allows("https://evil.example"));
     }
 }

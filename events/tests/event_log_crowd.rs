@@ -12,7 +12,7 @@ use std::{
 use futures::{FutureExt, StreamExt};
 use tokio::time::timeout;
 use wsio::sse::SseEvent;
-use wsio_server::events::{EventLog, Limits, Subscription};
+use wsio_events::{EventLog, Limits, Subscription};
 
 const LONG: Duration = Duration::from_secs(60);
 

@@ -1,41 +1,29 @@
 //! A log at an address.
 
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
-    body::Body,
     response::{IntoResponse, Response},
-    routing::{MethodRouter, get},
+    routing::{MethodFilter, MethodRouter, on},
 };
-use bytes::Bytes;
 use futures::{
-    FutureExt, Stream,
+    FutureExt,
     future::{Shared, select},
 };
 use http::{HeaderName, StatusCode, header};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use wsio::{native::Acceptor, sse::SseEvent};
+use wsio_events::{EventLog, EventSocket, FeedOptions, Lagged};
 
-use super::{
-    EventLog, EventRequest, Lagged, Subscription,
-    feed::{End, Endings, Feed, OnLagged, Until},
-    request::cut_off,
-    socket::{self, Upstream},
-};
-use crate::{conn::Cut, tasks::Tasks};
+use crate::{EventRequest, ServerHandle, body};
 
 /// How many clients a route serves at the same time unless told otherwise.
 const MAX_SUBSCRIBERS: usize = 1000;
 
-/// How large an event from a client may be unless told otherwise, in bytes.
-const MAX_UPSTREAM: usize = 1 << 20;
+/// The default size of the largest message from a client, in bytes.
+const MAX_MESSAGE: usize = 1 << 20;
+
+type Stopping = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Serves `log` with the default options of [`EventRoute`].
 pub fn events<S>(log: EventLog) -> MethodRouter<S>
@@ -87,7 +75,8 @@ where
 ///
 /// use axum::Router;
 /// use wsio::sse::SseEvent;
-/// use wsio_server::events::{EventLog, EventRoute};
+/// use wsio_axum::EventRoute;
+/// use wsio_events::EventLog;
 ///
 /// let chat = EventLog::default();
 /// let said = chat.clone();
@@ -104,14 +93,11 @@ where
 #[derive(Clone)]
 #[must_use = "a route does nothing until it serves a log"]
 pub struct EventRoute {
-    heartbeat: Option<Duration>,
-    retry: Option<Duration>,
-    replay: bool,
-    on_lagged: OnLagged,
+    feed: FeedOptions,
     slots: Arc<Semaphore>,
     retry_after: Duration,
-    until: Option<Shared<Until>>,
-    upstream: Upstream,
+    until: Option<Shared<Stopping>>,
+    socket: EventSocket,
     acceptor: Acceptor,
 }
 
@@ -120,53 +106,42 @@ impl EventRoute {
     pub fn new() -> Self {
         let patience = Duration::from_secs(30);
         Self {
-            heartbeat: Some(Duration::from_secs(15)),
-            retry: None,
-            replay: false,
-            on_lagged: Arc::new(|lagged| lagged.into()),
+            feed: FeedOptions::new(),
             slots: Arc::new(Semaphore::new(MAX_SUBSCRIBERS)),
             retry_after: Duration::from_secs(5),
             until: None,
-            upstream: Upstream {
-                on_event: None,
-                max_event: MAX_UPSTREAM,
-            },
+            socket: EventSocket::new(),
             acceptor: Acceptor::new()
-                .max_message_size(MAX_UPSTREAM)
+                .max_message_size(MAX_MESSAGE)
                 .keepalive(patience, patience),
         }
     }
 
-    /// Sends a comment after every so long a silence, which keeps proxies from ending the
-    /// connection, and lets clients tell a quiet stream from a dead one. `None` and zero for
-    /// none; the default is 15 seconds.
+    /// Sets the silence after which a comment is sent; the default is 15 seconds. See
+    /// [`FeedOptions::heartbeat`].
     pub fn heartbeat(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.heartbeat = interval.into().filter(|it| !it.is_zero());
+        self.feed = self.feed.heartbeat(interval);
         self
     }
 
-    /// Tells every client, at the beginning, how long to wait before it reconnects, in whole
-    /// milliseconds. By default that is left to the client.
+    /// Sets the reconnection time that every client is sent at the beginning. By default none is
+    /// sent. See [`FeedOptions::retry`].
     pub fn retry(mut self, time: impl Into<Option<Duration>>) -> Self {
-        self.retry = time.into();
+        self.feed = self.feed.retry(time);
         self
     }
 
-    /// Whether a client without an id is first given all events that are kept. By default it is
-    /// given those that come.
+    /// Sets whether a client without an id is first sent all events that are kept. By default it
+    /// is sent only events appended from now on.
     pub fn replay(mut self, replay: bool) -> Self {
-        self.replay = replay;
+        self.feed = self.feed.replay(replay);
         self
     }
 
-    /// What a client is sent that has missed events. By default that is the [`Lagged`] itself: an
-    /// event called `lagged` with the data `{"lastEventId":"…","oldest":"…"}`, which is what the
-    /// client asked for, and the oldest that is kept, which comes next, or `null`.
-    ///
-    /// The event gets as its id the place before the oldest event, whatever it has: a client that
-    /// has been told need not be told again.
+    /// Sets the event sent to a client that has missed events. By default it is called `lagged`.
+    /// See [`FeedOptions::on_lagged`].
     pub fn on_lagged(mut self, tell: impl Fn(&Lagged) -> SseEvent + Send + Sync + 'static) -> Self {
-        self.on_lagged = Arc::new(tell);
+        self.feed = self.feed.on_lagged(tell);
         self
     }
 
@@ -193,7 +168,8 @@ impl EventRoute {
     /// use axum::Router;
     /// use futures::FutureExt;
     /// use tokio::{net::TcpListener, signal};
-    /// use wsio_server::events::{EventLog, EventRoute};
+    /// use wsio_axum::EventRoute;
+    /// use wsio_events::EventLog;
     ///
     /// # async fn example() -> std::io::Result<()> {
     /// let stopping = signal::ctrl_c().map(|_| ()).shared();
@@ -204,29 +180,28 @@ impl EventRoute {
     /// # }
     /// ```
     pub fn until(mut self, stopping: impl Future<Output = ()> + Send + 'static) -> Self {
-        let stopping: Until = Box::pin(stopping);
+        let stopping: Stopping = Box::pin(stopping);
         self.until = Some(stopping.shared());
         self
     }
 
-    /// What to do with events that clients send over the WebSocket. By default they are ignored.
+    /// Sets the handler of the events that clients send over the WebSocket. By default they are
+    /// ignored. See [`EventSocket::on_event`].
     ///
-    /// The events of one client are given one after the other, and while one is worked on nothing
-    /// more is read from that client. What was received before a client went away is still given.
     /// The future is dropped only if the server ends before it is done.
     pub fn on_event<F, Fut>(mut self, handle: F) -> Self
     where
         F: Fn(SseEvent) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        self.upstream.on_event = Some(Arc::new(move |event| Box::pin(handle(event))));
+        self.socket = self.socket.on_event(handle);
         self
     }
 
-    /// How large an event from a client may be, in bytes; the default is 1 MiB. A larger one ends
-    /// the connection with close code 1009.
+    /// Sets the size of the largest event accepted from a client, in bytes; the default is 1 MiB.
+    /// A larger one closes the connection with code 1009.
     pub fn max_event_size(mut self, bytes: usize) -> Self {
-        self.upstream.max_event = bytes;
+        self.socket = self.socket.max_event_size(bytes);
         self
     }
 
@@ -238,12 +213,15 @@ impl EventRoute {
         self
     }
 
-    /// A handler that serves `log`, for GET.
+    /// Returns a handler that serves `log`, for GET, and CONNECT over HTTP/2.
     pub fn serve<S>(self, log: EventLog) -> MethodRouter<S>
     where
         S: Clone + Send + Sync + 'static,
     {
-        get(move |request: EventRequest| async move { self.answer(&log, request) })
+        let methods = MethodFilter::GET.or(MethodFilter::CONNECT);
+        on(methods, move |request: EventRequest| async move {
+            self.answer(&log, request)
+        })
     }
 
     /// Serves `log` to one client.
@@ -252,54 +230,30 @@ impl EventRoute {
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
             return request.refuse(StatusCode::SERVICE_UNAVAILABLE, Some(self.retry_after));
         };
-        let subscription = match request.last_event_id() {
-            None if self.replay => log.subscribe_from_oldest(),
-            id => log.subscribe(id),
-        };
-        if subscription.is_over() {
+        let feed = self.feed.open(log, request.last_event_id());
+        if feed.is_over() {
             return request.refuse(StatusCode::NO_CONTENT, None);
         }
-        let feed = self.feed(subscription, &mut request, slot);
-        let cut = request.cut;
+        let feed = match self.stopping(request.server.take()) {
+            Some(stopping) => feed.until(stopping),
+            None => feed,
+        };
         match request.upgrade {
             Some(upgrade) => {
-                let upstream = self.upstream.clone();
+                let socket = self.socket.clone();
                 let upgrade = upgrade.acceptor(self.acceptor.clone());
-                upgrade.on_upgrade(|meta, stream| socket::serve(meta, stream, feed, upstream, cut))
+                upgrade.on_upgrade(async move |meta, stream| {
+                    let _slot = slot;
+                    socket.serve(meta, stream, feed).await;
+                })
             }
-            None => {
-                let body = Body::from_stream(Chunks { feed, cut });
-                (HEADERS, body).into_response()
-            }
+            None => (HEADERS, body::events(feed, slot)).into_response(),
         }
     }
 
-    fn feed(
-        &self,
-        subscription: Subscription,
-        request: &mut EventRequest,
-        slot: OwnedSemaphorePermit,
-    ) -> Feed {
-        let cutting = std::mem::take(&mut request.cutting);
-        let endings = Endings {
-            closing: self.closing(request.tasks.take()),
-            cut_at: cutting.at.map(|at| -> Until { Box::pin(at) }),
-            cut_after: cutting.after,
-        };
-        let on_lagged = Arc::clone(&self.on_lagged);
-        let mut feed = Feed::new(subscription, self.heartbeat, on_lagged, endings, slot);
-        if let Some(time) = self.retry {
-            feed.retry(time);
-        }
-        if request.last_event_id().is_none() {
-            feed.place();
-        }
-        feed
-    }
-
-    /// What a stream ends with, whoever serves it.
-    fn closing(&self, tasks: Option<Tasks>) -> Option<Until> {
-        let server = tasks.map(|tasks| async move { tasks.closing().await }.boxed());
+    /// Returns the future that ends a stream, whoever serves it.
+    fn stopping(&self, server: Option<ServerHandle>) -> Option<Stopping> {
+        let server = server.map(|server| server.shutting_down().boxed());
         let stopping = self.until.clone().map(FutureExt::boxed);
         match (server, stopping) {
             (Some(server), Some(stopping)) => Some(select(server, stopping).map(|_| ()).boxed()),
@@ -325,36 +279,8 @@ impl Default for EventRoute {
 impl fmt::Debug for EventRoute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventRoute")
-            .field("heartbeat", &self.heartbeat)
-            .field("retry", &self.retry)
-            .field("replay", &self.replay)
+            .field("feed", &self.feed)
             .field("free", &self.slots.available_permits())
             .finish_non_exhaustive()
-    }
-}
-
-/// The body of an answer.
-struct Chunks {
-    feed: Feed,
-    cut: Option<Cut>,
-}
-
-impl Stream for Chunks {
-    type Item = std::io::Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match ready!(self.feed.poll_chunk(cx)) {
-            Some(chunk) => Poll::Ready(Some(Ok(chunk))),
-            None => match (self.feed.end(), &self.cut) {
-                (Some(End::Cut), Some(cut)) => {
-                    // The connection ends at the flush that comes now, and this with it. An error
-                    // would end it before the last chunk has gone out.
-                    cut.at_flush();
-                    Poll::Pending
-                }
-                (Some(End::Cut | End::Failed), _) => Poll::Ready(Some(Err(cut_off()))),
-                _ => Poll::Ready(None),
-            },
-        }
     }
 }

@@ -1,21 +1,16 @@
 //! What a client asks for.
 
-use std::{fmt, io, time::Duration};
+use std::time::Duration;
 
 use axum::{
     extract::{FromRequestParts, Query},
     response::{IntoResponse, Response},
 };
-use bytes::BytesMut;
 use futures::SinkExt;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
-use tokio_util::{codec::Encoder, sync::WaitForCancellationFutureOwned};
-use wsio::{
-    WsMessage,
-    sse::{SseCodec, SseItem},
-};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
+use wsio::WsMessage;
 
-use crate::{UpgradeRejection, WsUpgrade, conn::Cut, tasks::Tasks, upgrade::tokens};
+use crate::{ServerHandle, UpgradeRejection, WsUpgrade, upgrade::tokens};
 
 /// The header in which a client says over HTTP where it was (WHATWG HTML § 9.2.4).
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -26,7 +21,7 @@ const LAST_EVENT_ID_PARAMETER: &str = "lastEventId";
 /// An axum extractor for a request for an event stream, over either transport: a request for an
 /// upgrade to WebSocket, or any other.
 ///
-/// It is for handlers that choose the log of an [`EventRoute`](super::EventRoute) for each
+/// It is for handlers that choose the log of an [`EventRoute`](crate::EventRoute) for each
 /// request:
 ///
 /// ```
@@ -39,7 +34,8 @@ const LAST_EVENT_ID_PARAMETER: &str = "lastEventId";
 ///     response::Response,
 ///     routing::get,
 /// };
-/// use wsio_server::events::{EventLog, EventRequest, EventRoute};
+/// use wsio_axum::{EventRequest, EventRoute};
+/// use wsio_events::EventLog;
 ///
 /// #[derive(Clone)]
 /// struct Jobs {
@@ -64,10 +60,8 @@ const LAST_EVENT_ID_PARAMETER: &str = "lastEventId";
 #[derive(Debug)]
 #[must_use = "a request has to be answered"]
 pub struct EventRequest {
-    pub(super) upgrade: Option<WsUpgrade>,
-    pub(super) tasks: Option<Tasks>,
-    pub(super) cut: Option<Cut>,
-    pub(super) cutting: Cutting,
+    pub(crate) upgrade: Option<WsUpgrade>,
+    pub(crate) server: Option<ServerHandle>,
     last_event_id: Option<String>,
 }
 
@@ -105,7 +99,7 @@ impl EventRequest {
         let code = 4000 + status.as_u16();
         let reason = status.canonical_reason().unwrap_or_default();
         upgrade.on_upgrade(move |meta, mut stream| async move {
-            if let Some(message) = retry_after.and_then(retry_message)
+            if let Some(message) = retry_after.map(retry_message)
                 && let Err(error) = stream.send(message).await
             {
                 tracing::debug!(%error, "not told when to come back");
@@ -116,15 +110,10 @@ impl EventRequest {
         })
     }
 
-    /// The upgrade, if the answer is to be a WebSocket.
-    pub(crate) fn into_upgrade(self) -> Option<WsUpgrade> {
+    /// Returns the upgrade, if the answer is to be a WebSocket.
+    #[must_use]
+    pub fn into_upgrade(self) -> Option<WsUpgrade> {
         self.upgrade
-    }
-
-    /// Lets the connection break off.
-    pub(crate) fn cutting(mut self, cutting: Cutting) -> Self {
-        self.cutting = cutting;
-        self
     }
 }
 
@@ -139,40 +128,9 @@ fn refusal(status: StatusCode, retry_after: Option<Duration>) -> Response {
     response
 }
 
-fn retry_message(after: Duration) -> Option<WsMessage> {
-    let mut bytes = BytesMut::new();
-    let encoded = SseCodec::new().encode(retry(after), &mut bytes);
-    encoded.ok().map(|()| WsMessage::Binary(bytes.freeze()))
-}
-
-/// The time as a stream can carry it: in whole milliseconds.
-pub(super) fn retry(time: Duration) -> SseItem {
-    let millis = time.as_nanos().div_ceil(1_000_000);
-    SseItem::Retry(Duration::from_millis(
-        u64::try_from(millis).unwrap_or(u64::MAX),
-    ))
-}
-
-/// How a connection is to break off without having ended, for those who test what comes then.
-#[derive(Default)]
-pub(crate) struct Cutting {
-    /// After so many events.
-    pub(crate) after: Option<u64>,
-    /// When this resolves.
-    pub(crate) at: Option<WaitForCancellationFutureOwned>,
-}
-
-impl fmt::Debug for Cutting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cutting")
-            .field("after", &self.after)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What a connection that cannot be cut fails with instead.
-pub(super) fn cut_off() -> io::Error {
-    io::ErrorKind::ConnectionAborted.into()
+fn retry_message(after: Duration) -> WsMessage {
+    let millis = after.as_nanos().div_ceil(1_000_000);
+    WsMessage::Binary(format!("retry: {millis}\n\n").into())
 }
 
 impl<S: Sync> FromRequestParts<S> for EventRequest {
@@ -180,27 +138,24 @@ impl<S: Sync> FromRequestParts<S> for EventRequest {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let last_event_id = last_event_id(parts);
-        let tasks = parts.extensions.get().cloned();
-        let cut = parts.extensions.get().cloned();
-        let upgrade = if asks_for_websocket(&parts.headers) {
+        let server = parts.extensions.get().cloned();
+        let upgrade = if asks_for_websocket(parts) {
             Some(WsUpgrade::from_request_parts(parts, state).await?)
         } else {
             None
         };
         Ok(Self {
             upgrade,
-            tasks,
-            cut,
-            cutting: Cutting::default(),
+            server,
             last_event_id,
         })
     }
 }
 
-/// Other protocols are on offer too, by clients that would like HTTP/2: those can be passed over
-/// (RFC 9110 § 7.8).
-fn asks_for_websocket(headers: &HeaderMap) -> bool {
-    tokens(headers, header::UPGRADE).any(|it| it.eq_ignore_ascii_case("websocket"))
+/// A client that would like HTTP/2 offers other upgrades, which can be ignored (RFC 9110 § 7.8).
+fn asks_for_websocket(parts: &Parts) -> bool {
+    parts.method == Method::CONNECT
+        || tokens(&parts.headers, header::UPGRADE).any(|it| it.eq_ignore_ascii_case("websocket"))
 }
 
 fn last_event_id(parts: &Parts) -> Option<String> {

@@ -10,7 +10,7 @@ use std::{
 
 use wsio::sse::SseEvent;
 
-/// Where an [`EventLog`](super::EventLog) keeps its events; [`MemoryStore`] unless told otherwise.
+/// Where an [`EventLog`](crate::EventLog) keeps its events; [`MemoryStore`] unless told otherwise.
 ///
 /// A store numbers events without a hole, in the order in which they are appended, beginning with
 /// 1, and drops the oldest when it has no more room. The log asks it under a lock that all who
@@ -20,7 +20,7 @@ use wsio::sse::SseEvent;
 /// ```
 /// use std::{ops::Range, sync::Arc};
 /// use wsio::sse::SseEvent;
-/// use wsio_server::events::{EventLog, EventStore};
+/// use wsio_events::{EventLog, EventStore};
 ///
 /// /// Keeps everything.
 /// struct Endless(Vec<Arc<SseEvent>>);

@@ -11,7 +11,7 @@ use futures::{Stream, stream::FusedStream};
 use serde::Serialize;
 use wsio::sse::SseEvent;
 
-use super::EventLog;
+use crate::EventLog;
 
 /// The events of an [`EventLog`] from some place on: what is kept, then what comes.
 ///
@@ -32,7 +32,7 @@ pub struct Subscription {
 
 /// Where a subscription is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// Before the event of this number.
     Before(u64),
     /// After an id that the log does not know.
@@ -42,7 +42,7 @@ pub(super) enum Place {
 }
 
 impl Subscription {
-    pub(super) fn new(log: EventLog, key: u64, place: Place) -> Self {
+    pub(crate) fn new(log: EventLog, key: u64, place: Place) -> Self {
         Self { log, key, place }
     }
 
@@ -58,7 +58,7 @@ impl Subscription {
     }
 
     /// Whether the log has ended and everything has been given.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         let state = self.log.lock();
         match self.place {
             Place::Before(next) => state.ended && next >= state.store.kept().end,
@@ -68,7 +68,7 @@ impl Subscription {
     }
 
     /// The same as `poll_next`, without a copy of the event.
-    pub(super) fn poll_event(
+    pub(crate) fn poll_event(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Arc<SseEvent>, Lagged>>> {
@@ -155,7 +155,7 @@ impl fmt::Debug for Subscription {
 /// ```
 /// use futures::StreamExt;
 /// use wsio::sse::SseEvent;
-/// use wsio_server::events::EventLog;
+/// use wsio_events::EventLog;
 ///
 /// # futures::executor::block_on(async {
 /// let log = EventLog::default();
@@ -166,7 +166,7 @@ impl fmt::Debug for Subscription {
 /// assert_eq!(lagged.oldest(), Some(&*kept));
 /// assert_eq!(SseEvent::from(&lagged).name, "lagged");
 /// assert_eq!(subscription.next().await.unwrap()?.data, "kept");
-/// # Ok::<_, wsio_server::events::Lagged>(()) }).unwrap();
+/// # Ok::<_, wsio_events::Lagged>(()) }).unwrap();
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -10,7 +10,7 @@ use std::{
 
 use wsio::sse::SseEvent;
 
-use super::{EventStore, Limits, MemoryStore, Subscription, subscription::Place};
+use crate::{EventStore, Limits, MemoryStore, Subscription, subscription::Place};
 
 /// A bounded log of events that gives each an id, and lets any number of subscribers go on from
 /// the last id that they have seen. It is a handle: a clone is the same log.
@@ -27,12 +27,12 @@ use super::{EventStore, Limits, MemoryStore, Subscription, subscription::Place};
 ///
 /// What is kept is bounded by the store, however slow subscribers are: a subscriber holds no
 /// events, only its place in the log. One whose next event is not kept any more is told so, with
-/// [`Lagged`](super::Lagged).
+/// [`Lagged`](crate::Lagged).
 ///
 /// ```
 /// use futures::StreamExt;
 /// use wsio::sse::SseEvent;
-/// use wsio_server::events::{EventLog, Limits};
+/// use wsio_events::{EventLog, Limits};
 ///
 /// # futures::executor::block_on(async {
 /// let log = EventLog::new(Limits { events: 1000, bytes: 1 << 20 });
@@ -43,23 +43,23 @@ use super::{EventStore, Limits, MemoryStore, Subscription, subscription::Place};
 /// assert_eq!(missed.next().await.unwrap()?.data, "two");
 /// log.append(SseEvent::new("three"));
 /// assert_eq!(missed.next().await.unwrap()?.data, "three");
-/// # Ok::<_, wsio_server::events::Lagged>(()) }).unwrap();
+/// # Ok::<_, wsio_events::Lagged>(()) }).unwrap();
 /// ```
 #[derive(Clone)]
-pub struct EventLog(Arc<Inner>);
+pub struct EventLog(Arc<SharedLog>);
 
-struct Inner {
+struct SharedLog {
     epoch: String,
-    state: Mutex<State>,
+    state: Mutex<LogState>,
 }
 
-pub(super) struct State {
-    pub(super) store: Box<dyn EventStore>,
-    pub(super) ended: bool,
+pub(crate) struct LogState {
+    pub(crate) store: Box<dyn EventStore>,
+    pub(crate) ended: bool,
     /// Who waits for the next event. Empty maps hold no memory, so nothing stays of subscribers
     /// that have gone.
-    pub(super) waiting: BTreeMap<u64, Waker>,
-    pub(super) subscribers: usize,
+    pub(crate) waiting: BTreeMap<u64, Waker>,
+    pub(crate) subscribers: usize,
     next_key: u64,
 }
 
@@ -75,9 +75,9 @@ impl EventLog {
     pub fn with_store(store: impl EventStore + 'static) -> Self {
         let mut epoch = store.epoch();
         epoch.retain(|it| it.is_ascii_alphanumeric() || matches!(it, '-' | '.' | '_' | '~'));
-        Self(Arc::new(Inner {
+        Self(Arc::new(SharedLog {
             epoch,
-            state: Mutex::new(State {
+            state: Mutex::new(LogState {
                 store: Box::new(store),
                 ended: false,
                 waiting: BTreeMap::new(),
@@ -170,11 +170,11 @@ impl EventLog {
         self.oldest_of(&kept)
     }
 
-    pub(super) fn oldest_of(&self, kept: &Range<u64>) -> Option<String> {
+    pub(crate) fn oldest_of(&self, kept: &Range<u64>) -> Option<String> {
         (!kept.is_empty()).then(|| self.id(kept.start))
     }
 
-    pub(super) fn id(&self, number: u64) -> String {
+    pub(crate) fn id(&self, number: u64) -> String {
         format!("{}-{number}", self.0.epoch)
     }
 
@@ -185,7 +185,7 @@ impl EventLog {
         number.parse().ok().filter(|it| self.id(*it) == id)
     }
 
-    fn subscription(&self, state: &mut State, place: Place) -> Subscription {
+    fn subscription(&self, state: &mut LogState, place: Place) -> Subscription {
         let key = state.next_key;
         state.next_key += 1;
         state.subscribers += 1;
@@ -193,14 +193,14 @@ impl EventLog {
     }
 
     /// A store that panicked leaves what it leaves; the log around it is in order.
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, LogState> {
         let state = self.0.state.lock();
         state.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// An event as a stream can carry it.
-pub(super) fn carried(mut event: SseEvent) -> SseEvent {
+pub(crate) fn carried(mut event: SseEvent) -> SseEvent {
     if event.name.contains(['\r', '\n']) {
         event.name = event.name.replace(['\r', '\n'], " ");
     }

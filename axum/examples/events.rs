@@ -1,7 +1,7 @@
 //! An event log in an axum application: what time it is, once a second.
 //!
 //! ```sh
-//! cargo run -p wsio-server --example events -- 127.0.0.1:8080
+//! cargo run -p wsio-axum --example events -- 127.0.0.1:8080
 //! curl -N 'http://127.0.0.1:8080/time'
 //! ```
 //!
@@ -22,7 +22,8 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 use wsio::sse::SseEvent;
-use wsio_server::events::{EventLog, EventRoute, Limits};
+use wsio_axum::EventRoute;
+use wsio_events::{EventLog, Limits};
 
 #[tokio::main]
 async fn main() -> io::Result<()> {

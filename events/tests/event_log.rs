@@ -13,7 +13,7 @@ use futures::{
     task::{ArcWake, noop_waker_ref, waker},
 };
 use wsio::sse::SseEvent;
-use wsio_server::events::{EventLog, EventStore, Lagged, Limits, MemoryStore, Subscription};
+use wsio_events::{EventLog, EventStore, Lagged, Limits, MemoryStore, Subscription};
 
 fn log(events: usize) -> EventLog {
     let bytes = usize::MAX;
