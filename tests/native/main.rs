@@ -25,4 +25,5 @@ mod source_resuming;
 mod source_sending;
 mod sources;
 mod sse;
+mod timers;
 mod tls;
