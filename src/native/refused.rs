@@ -2,39 +2,40 @@
 
 use std::{error, fmt};
 
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode};
 
 use crate::Error;
 
-/// The HTTP response with which a server refused the opening handshake: the
-/// [`source`](std::error::Error::source) of an [`Error`] that has an
-/// [`http_status`](Error::http_status).
-#[derive(Debug)]
+/// The HTTP response that refused an opening handshake.
+///
+/// Returned by [`source`](std::error::Error::source) of an [`Error`] that has an
+/// [`http_status`](Error::http_status), on either side of the connection.
 pub struct RefusedHandshake {
-    response: Response<Option<Vec<u8>>>,
+    response: Response<Vec<u8>>,
 }
 
 impl RefusedHandshake {
-    pub(crate) fn new(response: Response<Option<Vec<u8>>>) -> Self {
+    pub(crate) fn new(response: Response<Vec<u8>>) -> Self {
         Self { response }
     }
 
-    /// The status.
+    /// Returns the status.
     #[must_use]
-    pub fn status(&self) -> u16 {
-        self.response.status().as_u16()
+    pub fn status(&self) -> StatusCode {
+        self.response.status()
     }
 
-    /// The headers.
+    /// Returns the headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         self.response.headers()
     }
 
-    /// The beginning of the body: what came in one piece with the headers.
+    /// Returns the beginning of the body: on the client's side, the part that arrived in one piece
+    /// with the headers.
     #[must_use]
     pub fn body(&self) -> &[u8] {
-        self.response.body().as_deref().unwrap_or_default()
+        self.response.body()
     }
 }
 
@@ -44,11 +45,22 @@ impl fmt::Display for RefusedHandshake {
     }
 }
 
+impl fmt::Debug for RefusedHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefusedHandshake")
+            .field("status", &self.status())
+            // Without their values, which may be secret.
+            .field("headers", &self.headers().keys().collect::<Vec<_>>())
+            .field("body", &format_args!("{} bytes", self.body().len()))
+            .finish()
+    }
+}
+
 impl error::Error for RefusedHandshake {}
 
 impl Error {
-    /// The headers of the HTTP response that refused the handshake. Native only: a browser hides
-    /// them.
+    /// Returns the headers of the HTTP response that refused the handshake. Native only: a browser
+    /// hides them.
     #[must_use]
     pub fn http_headers(&self) -> Option<&HeaderMap> {
         let source = error::Error::source(self)?;

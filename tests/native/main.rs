@@ -17,6 +17,7 @@ mod peers;
 mod property;
 mod readme;
 mod script;
+mod requesting;
 mod seam;
 mod source_backoff;
 mod source_cuts;

@@ -6,7 +6,7 @@ use js_sys::Error as JsError;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::DomException;
 
-use crate::{Error, ErrorKind, error::Cause, event::CloseEvent};
+use crate::{Error, ErrorKind, address::redacted, error::Cause, event::CloseEvent};
 
 /// What JavaScript threw, as text: its objects can neither be sent to other threads nor printed.
 pub(super) fn cause(thrown: &JsValue) -> Cause {
@@ -27,13 +27,12 @@ pub(super) fn construction(url: &str, thrown: &JsValue) -> Error {
     let is_syntax = thrown
         .dyn_ref::<DomException>()
         .is_some_and(|exception| exception.name() == "SyntaxError");
-    let error = if is_syntax {
-        let message = format!("{url:?} is not a valid URL");
-        Error::new(ErrorKind::InvalidUrl, message)
-    } else {
-        Error::new(ErrorKind::Network, "the browser refused to connect")
-    };
-    error.with_cause(Some(cause(thrown)))
+    if is_syntax {
+        // Without what was thrown, whose text has the whole URL in it.
+        let message = format!("the URL is not valid: {}", redacted(url));
+        return Error::new(ErrorKind::InvalidUrl, message);
+    }
+    Error::new(ErrorKind::Network, "the browser refused to connect").with_cause(Some(cause(thrown)))
 }
 
 /// Why a socket did not open.
