@@ -61,13 +61,17 @@ pub(crate) fn redacted(url: &str) -> String {
     [scheme, host, path, &more].concat()
 }
 
-/// Splits a URL behind its scheme and the slashes after it, if it has both.
+/// Splits a URL in front of the authority: behind its scheme, if it has one, and the slashes.
 fn split_scheme(url: &str) -> (&str, &str) {
     let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    let is_slash = |c: char| matches!(c, '/' | '\\' | '\t' | '\r' | '\n');
     let behind = url.find(|c| !is_scheme(c)).unwrap_or(url.len());
-    let slashes = url[behind..].strip_prefix(':').unwrap_or_default();
-    let authority = slashes.trim_start_matches(['/', '\\', '\t', '\r', '\n']);
-    if slashes.len() == authority.len() {
+    let (slashes, wanted) = match url[behind..].strip_prefix(':') {
+        Some(slashes) => (slashes, 1),
+        None => (url, 2),
+    };
+    let authority = slashes.trim_start_matches(is_slash);
+    if slashes.len() - authority.len() < wanted {
         return ("", url);
     }
     url.split_at(url.len() - authority.len())
@@ -115,24 +119,46 @@ mod tests {
     use super::redacted;
 
     #[test]
-    fn a_redacted_url_has_no_secrets() {
-        for (url, expected) in [
+    fn c9_an_address_is_shown_without_its_secrets() {
+        for (url, shown) in [
             ("wss://example.com/chat", "wss://example.com/chat"),
-            ("wss://example.com:81/a@b", "wss://example.com:81/a@b"),
-            ("wss://u:p@example.com/?a=b#c", "wss://example.com/?…"),
-            ("ws://u:p@q@[::1]:80/x#y?z", "ws://[::1]:80/x#…"),
-            ("ws://[::1]/?é", "ws://[::1]/?…"),
+            ("wss://example.com:80/@chat", "wss://example.com:80/@chat"),
+            ("wss://example.com/?token=x#y", "wss://example.com/?…"),
+            ("wss://example.com#x?y@z", "wss://example.com#…"),
+            (
+                "wss://u:p@example.com:80/@chat",
+                "wss://example.com:80/@chat",
+            ),
+            ("wss://u:p@q@[::1]:80/x", "wss://[::1]:80/x"),
+            ("wss://u@[::1]?é", "wss://[::1]?…"),
+            ("ws://127.0.0.1:80:80/chat", "ws://127.0.0.1:80:80/chat"),
             ("/chat?token=x", "/chat?…"),
-            ("ws:/u:p@host/", "ws:/host/"),
-            ("ws:u:p@host/", "host/"),
-            ("u:p@host", "host"),
-            ("ws://u:p/q@host/", "ws://…"),
-            ("ws://u:p?q@host/", "ws://…"),
-            ("ws://u:p#q@host/", "ws://…"),
             ("é:/é", "é:/é"),
             ("", ""),
         ] {
-            assert_eq!(redacted(url), expected, "{url}");
+            assert_eq!(redacted(url), shown, "{url}");
+        }
+    }
+
+    #[test]
+    fn c9_nor_does_what_is_no_address_show_any() {
+        for url in [
+            "user:secret@example.com",
+            "//user:secret@example.com",
+            "ws:user:secret@example.com",
+            "ws:/user:secret@example.com",
+            "ws:\\user:secret@example.com",
+            "ws:\n//user:secret@example.com",
+            "ws:///user:secret@example.com",
+            "ws://user:sec/ret@example.com",
+            "ws://user:sec?ret@example.com",
+            "ws://user:sec#ret@example.com",
+            "ws://example.com:secret",
+            "/chat?token=secret",
+        ] {
+            let shown = redacted(url);
+            let is_hidden = !shown.contains("sec") && !shown.contains("ret");
+            assert!(is_hidden, "{url:?}: {shown:?}");
         }
     }
 }

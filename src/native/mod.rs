@@ -12,7 +12,7 @@ mod handshake;
 mod http;
 mod refused;
 
-pub use tokio_tungstenite::tungstenite::protocol::Role;
+pub use crate::target::frames::Role;
 
 pub use self::{
     accept::{Acceptor, accept, accept_with, from_tungstenite},

@@ -44,7 +44,10 @@ async fn c6_a_host_replaces_the_one_of_the_url() {
 #[tokio::test]
 async fn c6_a_header_can_be_given_more_than_once() {
     let twice = |it: Builder| it.header("X-A", "1").header("x-a", "2");
-    assert_eq!(values(&requested("ws://pipe/", twice).await, "x-a"), ["1", "2"]);
+    assert_eq!(
+        values(&requested("ws://pipe/", twice).await, "x-a"),
+        ["1", "2"]
+    );
 }
 
 #[tokio::test]

@@ -71,7 +71,11 @@ fn e3_close_resolves_in_what_a_runtime_has_left_behind() {
         .keepalive(LONG, LONG);
     let (meta, mut stream, _far) = first.block_on(async {
         let (meta, mut stream, far) = silent(options).await;
-        assert!(poll_immediate(futures::StreamExt::next(&mut stream)).await.is_none());
+        assert!(
+            poll_immediate(futures::StreamExt::next(&mut stream))
+                .await
+                .is_none()
+        );
         (meta, stream, far)
     });
     drop(first);
