@@ -16,10 +16,8 @@ use axum::Router;
 use futures::{Sink, SinkExt, Stream, StreamExt, future::try_join_all, try_join};
 use serde::{Deserialize, Serialize};
 use wsio::sse::{EventSource, SourceError, SourceEvent, SseEvent};
-use wsio_server::{
-    Server,
-    events::{EventLog, EventRoute},
-};
+use wsio_axum::{EventRoute, Server};
+use wsio_events::EventLog;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {

@@ -22,7 +22,7 @@ use axum::{
     Router,
     extract::{Query, State},
     response::Response,
-    routing::get,
+    routing::any,
 };
 use futures::{SinkExt, StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ use wsio::{
     WsMeta, WsStream,
     codec::{CborCodec, CodecError, JsonCodec},
 };
-use wsio_server::{Server, WsUpgrade};
+use wsio_axum::{Server, WsUpgrade};
 
 use self::network::Network;
 
@@ -81,7 +81,7 @@ const MEMORY: u64 = 16 << 20;
 
 pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
     let routes = Router::new()
-        .route("/rows", get(rows))
+        .route("/rows", any(rows))
         .with_state(options.rows);
     let server = Server::builder()
         .routes(routes)

@@ -36,10 +36,8 @@ use futures::StreamExt;
 use serde::Deserialize;
 use serde_json::json;
 use wsio::sse::{EventSource, Reconnect, SourceEvent, SseEvent};
-use wsio_server::{
-    Server,
-    events::{EventLog, EventRequest, EventRoute},
-};
+use wsio_axum::{EventRequest, EventRoute, Server};
+use wsio_events::EventLog;
 
 use self::network::Network;
 

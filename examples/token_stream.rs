@@ -24,10 +24,8 @@ use futures::{SinkExt, Stream, StreamExt, TryFutureExt, try_join};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wsio::sse::{EventSource, Reconnect, SourceError, SourceEvent, SseEvent};
-use wsio_server::{
-    Server,
-    events::{EventLog, EventRequest, EventRoute},
-};
+use wsio_axum::{EventRequest, EventRoute, Server};
+use wsio_events::EventLog;
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {

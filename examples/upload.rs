@@ -15,13 +15,13 @@ mod memory;
 
 use std::{env, error::Error, io, time::Instant};
 
-use axum::{Router, extract::Query, response::Response, routing::get};
+use axum::{Router, extract::Query, response::Response, routing::any};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use wsio::{WsIo, WsMeta};
-use wsio_server::{Server, WsUpgrade};
+use wsio_axum::{Server, WsUpgrade};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -56,7 +56,7 @@ pub(crate) struct Summary {
 const MEMORY: u64 = 16 << 20;
 
 pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
-    let routes = Router::new().route("/upload", get(receive));
+    let routes = Router::new().route("/upload", any(receive));
     let server = Server::builder()
         .routes(routes)
         .start("127.0.0.1:0")

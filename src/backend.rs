@@ -19,9 +19,6 @@ use crate::{
     options::Options,
 };
 
-#[cfg(feature = "http")]
-pub(crate) mod http;
-
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 use crate::target::browser::backend as selected;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc};
 use tower_http::services::ServeDir;
 use wsio::{WsMessage, WsMeta, WsStream};
-use wsio_server::{WsUpgrade, pattern};
+use wsio_axum::WsUpgrade;
+use wsio_server::pattern;
 
 /// What the page is to do.
 #[derive(Debug, Serialize)]

@@ -11,8 +11,9 @@ use axum::{
 };
 use serde::Deserialize;
 use tokio::time::{MissedTickBehavior, interval};
+use wsio_axum::events;
 use wsio_demo_exchange::events::Tick;
-use wsio_server::events::{EventLog, Limits, events};
+use wsio_events::{EventLog, Limits};
 
 use crate::wire::Wire;
 

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures::SinkExt;
 use http::StatusCode;
-use wsio_server::WsUpgrade;
+use wsio_axum::WsUpgrade;
 
 /// `/memory`: sends a text with the bytes in use by the renderers of the browser that the tests
 /// run in, closes. Where there is no Linux's `/proc`, or the browser is not a descendant of this

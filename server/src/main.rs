@@ -8,7 +8,8 @@ use std::{
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 use tracing_subscriber::EnvFilter;
-use wsio_server::{OriginPolicy, ROUTES, Server};
+use wsio_axum::OriginPolicy;
+use wsio_server::{ROUTES, Server};
 
 /// A WebSocket server whose routes each show one behaviour that a client can be tested against.
 #[derive(Debug, Parser)]

@@ -12,7 +12,8 @@ use support::{
     patient, server, serving, soon,
 };
 use wsio::sse::{SseEvent, SseItem};
-use wsio_server::events::{EventLog, EventRoute, Limits};
+use wsio_axum::EventRoute;
+use wsio_events::{EventLog, Limits};
 
 #[tokio::test]
 async fn r6_a_silence_is_filled_with_comments() {

@@ -14,10 +14,9 @@ use support::{
     serving,
 };
 use wsio::sse::SseEvent;
-use wsio_server::{
-    Running,
-    events::{EventLog, EventRoute, EventStore},
-};
+use wsio_axum::EventRoute;
+use wsio_events::{EventLog, EventStore};
+use wsio_server::Running;
 
 /// A client that goes on where it was in an earlier life.
 async fn come_back(transport: Transport, server: &Running, last_event_id: &str) -> Feed {

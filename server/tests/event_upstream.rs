@@ -9,7 +9,8 @@ use support::{
 };
 use tokio::sync::mpsc;
 use wsio::sse::SseEvent;
-use wsio_server::events::{EventLog, EventRoute};
+use wsio_axum::EventRoute;
+use wsio_events::EventLog;
 
 #[tokio::test]
 async fn r4_events_from_clients_can_be_appended() {

@@ -11,7 +11,8 @@ use support::{
     server, serving,
 };
 use wsio::sse::{SseEvent, SseItem};
-use wsio_server::events::{EventLog, EventRoute};
+use wsio_axum::EventRoute;
+use wsio_events::EventLog;
 
 fn numbers(range: impl Iterator<Item = usize>) -> Vec<String> {
     range.map(|n| n.to_string()).collect()

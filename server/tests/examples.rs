@@ -4,7 +4,7 @@
 mod support;
 
 #[allow(dead_code, reason = "the program around what is tested")]
-#[path = "../examples/events.rs"]
+#[path = "../../axum/examples/events.rs"]
 mod events;
 
 use std::time::Duration;
@@ -15,7 +15,7 @@ use support::{
     soon,
 };
 use tokio::{net::TcpListener, sync::oneshot};
-use wsio_server::events::EventLog;
+use wsio_events::EventLog;
 
 #[tokio::test]
 async fn r7_a_log_is_served_by_an_axum_application() {

@@ -2,7 +2,12 @@
 
 mod support;
 
-use axum::{Router, extract::State, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::StatusCode,
+    routing::{any, get},
+};
 use futures::SinkExt;
 use support::{answer, ask, close, connect, connect_with, request, server, soon, text};
 use tokio::{
@@ -10,7 +15,8 @@ use tokio::{
     net::TcpStream,
     sync::mpsc,
 };
-use wsio_server::{OriginPolicy, Server, WsUpgrade};
+use wsio_axum::{OriginPolicy, WsUpgrade};
+use wsio_server::Server;
 
 #[tokio::test]
 async fn the_key_is_answered() {
@@ -257,7 +263,7 @@ async fn pages_of_other_hosts_can_be_let_in() {
 #[tokio::test]
 async fn own_routes_are_served_beside() {
     let chat = async |upgrade: WsUpgrade| {
-        let offered: Vec<_> = upgrade.protocols().map(str::to_owned).collect();
+        let offered: Vec<_> = upgrade.offered_protocols().map(str::to_owned).collect();
         upgrade
             .protocol("v2")
             .on_upgrade(async move |meta, mut stream| {
@@ -333,4 +339,34 @@ async fn requests_can_follow_each_other_on_one_connection() {
     let mut echo = [0; 5];
     soon(tcp.read_exact(&mut echo)).await.unwrap();
     assert_eq!(&echo, b"\x81\x03now");
+}
+
+#[tokio::test]
+async fn c5_the_clients_preferred_one_among_the_supported_subprotocols_is_selected() {
+    let chat = async |upgrade: WsUpgrade| {
+        let upgrade = upgrade.protocols(["v3", "v2"]);
+        let selected = upgrade.selected_protocol().unwrap_or("none").to_owned();
+        upgrade.on_upgrade(async move |_, mut stream| {
+            stream.send(selected.into()).await.unwrap();
+        })
+    };
+    let router = Router::new().route("/chat", any(chat));
+    let builder = Server::builder().routes(router);
+    let server = builder.start("127.0.0.1:0").await.unwrap();
+    let cases = [
+        ("v1, v2, v3", Some("v2")),
+        ("v3,v2", Some("v3")),
+        ("v1", None),
+        ("V2", None),
+    ];
+    for (offered, expected) in cases {
+        let mut request = request(server.addr, "/chat");
+        request.truncate(request.len() - 2);
+        request += &format!("Sec-WebSocket-Protocol: {offered}\r\n\r\n");
+        let (status, head) = answer(server.addr, &request).await;
+        assert_eq!(status, 101);
+        let mut lines = head.lines().filter_map(|it| it.split_once(": "));
+        let selected = lines.find(|it| it.0 == "sec-websocket-protocol");
+        assert_eq!(selected.map(|it| it.1), expected, "{offered}");
+    }
 }

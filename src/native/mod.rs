@@ -8,8 +8,6 @@ mod accept;
 pub(crate) mod backend;
 mod builder;
 mod handshake;
-#[cfg(feature = "http")]
-mod http;
 mod refused;
 
 pub use crate::target::frames::Role;

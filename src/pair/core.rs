@@ -153,7 +153,8 @@ impl Core {
         self.observers.observe(config)
     }
 
-    /// Runs `step` on the connection, and reports what came of it once the lock is released.
+    /// Runs `step` on the connection, and reports what came of it once the lock is released; what
+    /// remains of a transport is dropped last.
     fn with<T>(&self, step: impl FnOnce(&mut Connection, &mut Context<'_>) -> T) -> T {
         let mut connection = lock(&self.connection);
         let wake_ups = self.wakers.hold();
@@ -166,10 +167,9 @@ impl Core {
             // With the lock, so that the events stay in order.
             self.observers.record(events);
         }
-        let remains = connection.take_remains();
+        let _remains = connection.take_remains();
         let is_woken = wake_ups.release();
         drop(connection);
-        drop(remains);
         if has_events {
             self.observers.tell();
             // A change of state concerns everyone: whoever waits to send learns that it cannot,

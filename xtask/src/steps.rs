@@ -50,7 +50,7 @@ const WASM: &str = "--target wasm32-unknown-unknown --features tokio-io,futures-
 /// Mode variables that exclude each other start so.
 const MODE: &str = "WASM_BINDGEN_USE_";
 
-pub(crate) const STEPS: [Step; 11] = [
+pub(crate) const STEPS: [Step; 12] = [
     Step {
         name: "format",
         about: "the code is formatted",
@@ -98,6 +98,12 @@ pub(crate) const STEPS: [Step; 11] = [
         about: "the documentation has no broken links (native and browser)",
         needs: &[Need::Wasm],
         work: Work::Commands(docs),
+    },
+    Step {
+        name: "package",
+        about: "the published crates can be packaged",
+        needs: &[],
+        work: Work::Commands(package),
     },
     Step {
         name: "features",
@@ -154,11 +160,17 @@ fn doc_tests() -> Vec<Command> {
 }
 
 fn docs() -> Vec<Command> {
-    let native = Command::cargo("doc --no-deps -p wsio -p wsio-server").args(NATIVE);
+    let native = Command::cargo("doc --no-deps -p wsio -p wsio-events -p wsio-axum").args(NATIVE);
     let wasm = Command::cargo("doc --no-deps -p wsio").args(WASM);
     [native, wasm]
         .map(|c| c.var("RUSTDOCFLAGS", "-D warnings"))
         .into()
+}
+
+/// With the files as they are: a change that is not committed yet is to be checked, too.
+fn package() -> Vec<Command> {
+    let package = "package --no-verify --allow-dirty -p wsio -p wsio-events -p wsio-axum";
+    vec![Command::cargo(package)]
 }
 
 fn features(metadata: &Metadata) -> Vec<Command> {

@@ -6,11 +6,10 @@ use std::{cell::Cell, time::Duration};
 
 use axum::{Router, http::StatusCode, routing::post};
 use wsio::sse::SseEvent;
+use wsio_axum::EventRoute;
 use wsio_demo_exchange::{Outcome, Plan, Report, Step, StepOutcome, events::Tick};
-use wsio_server::{
-    Server,
-    events::{EventLog, EventRoute},
-};
+use wsio_events::EventLog;
+use wsio_server::Server;
 
 /// Has a clock that goes on by 20 milliseconds whenever it is looked at.
 #[derive(Default)]

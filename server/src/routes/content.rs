@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io, time::Duration};
 use axum::{
     extract::Query,
     response::Response,
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, any},
 };
 use futures::{StreamExt, stream};
 use http::HeaderMap;
@@ -17,19 +17,21 @@ use super::{
     Pattern, Shared,
     peer::{adopt, drain, send_all},
 };
+use wsio_axum::WsUpgrade;
+
 use crate::{
-    WsUpgrade,
-    conn::Conn,
     frame::{BINARY, CONTINUATION, FIN, PING, TEXT, frame, head},
+    raw::RawUpgrade,
+    stream::CuttableStream,
 };
 
 pub(super) fn text() -> MethodRouter<Shared> {
-    get(async |upgrade: WsUpgrade| fixed(upgrade, ["hello ".into(), "wörld".into()]))
+    any(async |upgrade: WsUpgrade| fixed(upgrade, ["hello ".into(), "wörld".into()]))
 }
 
 pub(super) fn empty() -> MethodRouter<Shared> {
     let binary = |bytes: &'static [u8]| WsMessage::Binary(bytes.into());
-    get(async move |upgrade: WsUpgrade| {
+    any(async move |upgrade: WsUpgrade| {
         let messages = ["a".into(), "".into(), binary(b""), binary(b"b"), "".into()];
         fixed(upgrade, messages)
     })
@@ -47,7 +49,7 @@ struct Slow {
 }
 
 pub(super) fn slow() -> MethodRouter<Shared> {
-    get(
+    any(
         async |Query(query): Query<Slow>, upgrade: WsUpgrade| -> Response {
             let interval = Duration::from_millis(query.interval_ms);
             let bytes = stream::iter(query.text.into_bytes()).then(move |byte| async move {
@@ -60,7 +62,7 @@ pub(super) fn slow() -> MethodRouter<Shared> {
 }
 
 pub(super) fn headers() -> MethodRouter<Shared> {
-    get(async |upgrade: WsUpgrade| {
+    any(async |upgrade: WsUpgrade| {
         let headers = joined(upgrade.headers());
         let json = serde_json::to_string(&headers).unwrap_or_default();
         fixed(upgrade, [json.into()])
@@ -87,15 +89,15 @@ struct Huge {
 }
 
 pub(super) fn huge() -> MethodRouter<Shared> {
-    get(
-        async |Query(query): Query<Huge>, upgrade: WsUpgrade| -> Response {
+    any(
+        async |Query(query): Query<Huge>, upgrade: RawUpgrade| -> Response {
             upgrade.on_raw(move |conn| one_message(conn, query.bytes))
         },
     )
 }
 
 /// Written by hand so that the message need not fit into memory here.
-async fn one_message(mut conn: Conn, len: usize) -> io::Result<()> {
+async fn one_message(mut conn: CuttableStream, len: usize) -> io::Result<()> {
     const CHUNK: usize = 64 * 1024;
     let pattern = Pattern::new(CHUNK);
     conn.write_all(&head(FIN | BINARY, len as u64)).await?;
@@ -109,10 +111,10 @@ async fn one_message(mut conn: Conn, len: usize) -> io::Result<()> {
 }
 
 pub(super) fn fragments() -> MethodRouter<Shared> {
-    get(async |upgrade: WsUpgrade| -> Response { upgrade.on_raw(in_pieces) })
+    any(async |upgrade: RawUpgrade| -> Response { upgrade.on_raw(in_pieces) })
 }
 
-async fn in_pieces(mut conn: Conn) -> io::Result<()> {
+async fn in_pieces(mut conn: CuttableStream) -> io::Result<()> {
     let frames = [
         frame(TEXT, b"a"),
         frame(FIN | PING, b"in between"),

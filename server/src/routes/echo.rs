@@ -2,21 +2,22 @@
 
 use axum::{
     response::Response,
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, any},
 };
 use futures::{SinkExt, StreamExt};
 use tokio::io::AsyncWriteExt;
 use wsio::{WsMeta, WsStream};
 
+use wsio_axum::WsUpgrade;
+
 use super::Shared;
-use crate::WsUpgrade;
 
 pub(super) fn echo() -> MethodRouter<Shared> {
-    get(async |upgrade: WsUpgrade| upgrade.on_upgrade(messages))
+    any(async |upgrade: WsUpgrade| upgrade.on_upgrade(messages))
 }
 
 pub(super) fn echo_bytes() -> MethodRouter<Shared> {
-    get(async |upgrade: WsUpgrade| -> Response { upgrade.on_upgrade(bytes) })
+    any(async |upgrade: WsUpgrade| -> Response { upgrade.on_upgrade(bytes) })
 }
 
 /// Sends every message back, until the client closes.

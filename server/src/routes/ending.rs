@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use axum::{
     extract::Query,
     response::{IntoResponse, Response},
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, any},
 };
 use futures::StreamExt;
 use http::StatusCode;
@@ -17,13 +17,13 @@ use super::{
     Shared,
     peer::{discard, unchecked, write_numbers},
 };
-use crate::{WsUpgrade, conn::Conn};
+use crate::{raw::RawUpgrade, stream::CuttableStream};
 
 /// How long a client may take to end a connection that is over on this side.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn close() -> MethodRouter<Shared> {
-    get(async |Query(query): Query<Close>, upgrade: WsUpgrade| {
+    any(async |Query(query): Query<Close>, upgrade: RawUpgrade| {
         let Some(frame) = query.frame() else {
             let reason = "a reason has at most 123 bytes, and comes with a code\n";
             return (StatusCode::BAD_REQUEST, reason).into_response();
@@ -54,7 +54,11 @@ impl Close {
     }
 }
 
-async fn close_with(mut conn: Conn, after: u16, frame: Option<CloseFrame>) -> io::Result<()> {
+async fn close_with(
+    mut conn: CuttableStream,
+    after: u16,
+    frame: Option<CloseFrame>,
+) -> io::Result<()> {
     write_numbers(&mut conn, after).await?;
     let mut socket = unchecked(conn).await;
     socket.close(frame).await.map_err(io_error)?;
@@ -80,8 +84,8 @@ struct Abort {
 }
 
 pub(super) fn abort() -> MethodRouter<Shared> {
-    get(
-        async |Query(query): Query<Abort>, upgrade: WsUpgrade| -> Response {
+    any(
+        async |Query(query): Query<Abort>, upgrade: RawUpgrade| -> Response {
             upgrade.on_raw(async move |mut conn| {
                 write_numbers(&mut conn, query.after).await?;
                 let mut socket = unchecked(conn).await;
@@ -103,8 +107,8 @@ struct Drop {
 }
 
 pub(super) fn drop() -> MethodRouter<Shared> {
-    get(
-        async |Query(query): Query<Drop>, upgrade: WsUpgrade| -> Response {
+    any(
+        async |Query(query): Query<Drop>, upgrade: RawUpgrade| -> Response {
             upgrade.on_raw(async move |mut conn| {
                 write_numbers(&mut conn, query.after).await?;
                 conn.shutdown().await?;
@@ -117,7 +121,7 @@ pub(super) fn drop() -> MethodRouter<Shared> {
 }
 
 pub(super) fn silent() -> MethodRouter<Shared> {
-    get(async |upgrade: WsUpgrade| -> Response {
+    any(async |upgrade: RawUpgrade| -> Response {
         upgrade.on_raw(async |mut conn| discard(&mut conn).await)
     })
 }

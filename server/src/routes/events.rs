@@ -4,22 +4,21 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension,
-    extract::{DefaultBodyLimit, Query, State},
+    extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, Query, State},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
-use http::StatusCode;
+use http::{StatusCode, request::Parts};
 use serde::Deserialize;
 use wsio::sse::SseEvent;
+use wsio_axum::{EventRequest, ServerHandle};
+use wsio_events::FeedOptions;
 
 use super::{
-    Shared,
+    Shared, cut,
     topics::{NoTopic, Topic, Topics},
 };
-use crate::{
-    events::{Cutting, EventRequest, EventRoute},
-    tasks::Tasks,
-};
+use crate::stream::{Cut, Peer};
 
 /// The largest event that can be published, in bytes.
 const MAX_BODY: usize = 256 * 1024;
@@ -30,10 +29,10 @@ const MAX_COUNT: u64 = 100_000;
 pub(super) fn events() -> MethodRouter<Shared> {
     get(
         async |State(topics): State<Arc<Topics>>,
-               Extension(tasks): Extension<Tasks>,
+               connection: Connection,
                Query(query): Query<Events>,
                request: EventRequest|
-               -> Response { query.answer(&topics, &tasks, request) },
+               -> Response { query.answer(&topics, &connection, request) },
     )
 }
 
@@ -64,7 +63,12 @@ enum Upstream {
 }
 
 impl Events {
-    pub(super) fn answer(&self, topics: &Topics, tasks: &Tasks, request: EventRequest) -> Response {
+    pub(super) fn answer(
+        &self,
+        topics: &Topics,
+        connection: &Connection,
+        request: EventRequest,
+    ) -> Response {
         if let Some(status) = self.status {
             let retry_after = self.retry_after.map(Duration::from_secs);
             return refuse(request, status, retry_after);
@@ -75,23 +79,18 @@ impl Events {
         };
         if let Some(n) = self.count {
             let interval = Duration::from_millis(self.interval_ms);
-            topic.count(n.min(MAX_COUNT), interval, tasks);
+            topic.count(n.min(MAX_COUNT), interval, &connection.server);
         }
-        let request = request.cutting(Cutting {
-            after: self.drop_after,
-            at: Some(topic.dropped()),
-        });
-        let route = self.route(topics.route.clone(), &topic);
-        route.answer(&topic.log, request)
-    }
-
-    fn route(&self, route: EventRoute, topic: &Topic) -> EventRoute {
-        let mut route = route
-            .replay(self.replay || self.count.is_some())
-            .retry(self.retry_ms.map(Duration::from_millis));
-        if let Some(interval) = self.heartbeat_ms {
-            route = route.heartbeat(Duration::from_millis(interval));
+        topic.connected(&connection.cut);
+        if let Some(events) = self.drop_after {
+            return self.answer_cut(events, &topic, connection, request);
         }
+        let route = topics.route.clone().replay(self.replays());
+        let route = route.retry(self.retry_ms.map(Duration::from_millis));
+        let mut route = match self.heartbeat_ms {
+            Some(interval) => route.heartbeat(Duration::from_millis(interval)),
+            None => route,
+        };
         if self.upstream == Some(Upstream::Append) {
             let log = topic.log.clone();
             route = route.on_event(move |event| {
@@ -99,7 +98,54 @@ impl Events {
                 async {}
             });
         }
-        route
+        route.answer(&topic.log, request)
+    }
+
+    /// Whether a client without an id is sent all that is kept.
+    fn replays(&self) -> bool {
+        self.replay || self.count.is_some()
+    }
+
+    /// Cuts the connection after so many events.
+    fn answer_cut(
+        &self,
+        events: u64,
+        topic: &Topic,
+        connection: &Connection,
+        request: EventRequest,
+    ) -> Response {
+        let options = FeedOptions::new().replay(self.replays());
+        let options = options.retry(self.retry_ms.map(Duration::from_millis));
+        let options = match self.heartbeat_ms {
+            Some(interval) => options.heartbeat(Duration::from_millis(interval)),
+            None => options,
+        };
+        let feed = options.open(&topic.log, request.last_event_id());
+        if feed.is_over() {
+            return request.refuse(StatusCode::NO_CONTENT, None);
+        }
+        let feed = feed.until(connection.server.shutting_down()).limit(events);
+        let upstream = self.upstream.map(|Upstream::Append| topic.log.clone());
+        cut::answer(feed, connection.cut.clone(), upstream, request)
+    }
+}
+
+/// The connection of a request.
+#[derive(Debug)]
+pub(super) struct Connection {
+    server: ServerHandle,
+    cut: Cut,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Connection {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let server = Extension::from_request_parts(parts, state).await;
+        let Extension(server) = server.map_err(IntoResponse::into_response)?;
+        let peer = ConnectInfo::<Peer>::from_request_parts(parts, state).await;
+        let ConnectInfo(Peer { cut, .. }) = peer.map_err(IntoResponse::into_response)?;
+        Ok(Self { server, cut })
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     extract::{Query, State},
     response::Response,
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, any},
 };
 use futures::{SinkExt, StreamExt, future, stream};
 use http::HeaderMap;
@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::{sync::watch, time::timeout};
 use wsio::{WsMessage, WsMeta, WsStream};
+use wsio_axum::{UpgradeRejection, WsUpgrade};
 
 use super::{
     Pattern, Shared, echo,
     peer::{adopt, numbers, send_all},
     registry::{answer, id_refused},
 };
-use crate::{UpgradeRejection, WsUpgrade};
+use crate::raw::RawUpgrade;
 
 /// The largest message of `/flood`, in bytes.
 const MAX_CHUNK: usize = 64 << 20;
@@ -39,8 +40,8 @@ fn one() -> u16 {
 }
 
 pub(super) fn early() -> MethodRouter<Shared> {
-    get(
-        async |Query(query): Query<Early>, upgrade: WsUpgrade| -> Response {
+    any(
+        async |Query(query): Query<Early>, upgrade: RawUpgrade| -> Response {
             upgrade.corked().on_raw(async move |mut conn| {
                 conn.uncork(&numbers(query.n)).await?;
                 let (meta, stream) = adopt(conn).await?;
@@ -72,7 +73,7 @@ pub(super) struct Flooded {
 }
 
 pub(super) fn flood() -> MethodRouter<Shared> {
-    get(start_flood)
+    any(start_flood)
 }
 
 async fn start_flood(
@@ -119,7 +120,7 @@ fn still_ms() -> u64 {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn flooded() -> MethodRouter<Shared> {
-    get(tell_flooded)
+    any(tell_flooded)
 }
 
 async fn tell_flooded(
@@ -156,7 +157,7 @@ struct Received {
 }
 
 pub(super) fn sink() -> MethodRouter<Shared> {
-    get(async |upgrade: WsUpgrade| -> Response { upgrade.on_upgrade(count) })
+    any(async |upgrade: WsUpgrade| -> Response { upgrade.on_upgrade(count) })
 }
 
 async fn count(_: WsMeta, mut stream: WsStream) {
@@ -191,7 +192,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 pub(super) fn stall() -> MethodRouter<Shared> {
-    get(async |upgrade: WsUpgrade| -> Response {
+    any(async |upgrade: RawUpgrade| -> Response {
         upgrade.on_raw(async |conn| timeout(STALLED, conn.client_gone()).await.unwrap_or(Ok(())))
     })
 }

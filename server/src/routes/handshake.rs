@@ -5,14 +5,14 @@ use std::time::Duration;
 use axum::{
     extract::Query,
     response::{IntoResponse, Response},
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, any},
 };
 use http::StatusCode;
 use serde::Deserialize;
 use tokio::time::sleep;
+use wsio_axum::WsUpgrade;
 
 use super::{Shared, echo};
-use crate::WsUpgrade;
 
 #[derive(Debug, Deserialize)]
 struct Subprotocol {
@@ -20,9 +20,9 @@ struct Subprotocol {
 }
 
 pub(super) fn subprotocol() -> MethodRouter<Shared> {
-    get(
+    any(
         async |Query(query): Query<Subprotocol>, upgrade: WsUpgrade| {
-            let offered = upgrade.protocols().next().map(str::to_owned);
+            let offered = upgrade.offered_protocols().next().map(str::to_owned);
             match query.accept.or(offered) {
                 Some(chosen) if !chosen.is_empty() => upgrade.protocol(chosen),
                 _ => upgrade,
@@ -43,7 +43,7 @@ fn forbidden() -> u16 {
 }
 
 pub(super) fn reject() -> MethodRouter<Shared> {
-    get(async |Query(query): Query<Reject>| -> Response {
+    any(async |Query(query): Query<Reject>| -> Response {
         match StatusCode::from_u16(query.status) {
             Ok(status) if !status.is_informational() => {
                 (status, [("x-wsio-reason", "as asked for")], "refused\n").into_response()
@@ -60,7 +60,7 @@ struct SlowHandshake {
 }
 
 pub(super) fn slow_handshake() -> MethodRouter<Shared> {
-    get(
+    any(
         async |Query(query): Query<SlowHandshake>, upgrade: WsUpgrade| -> Response {
             // The HTTP server drops this when the client goes away.
             sleep(Duration::from_millis(query.ms)).await;

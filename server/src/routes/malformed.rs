@@ -3,7 +3,7 @@
 use axum::{
     extract::Query,
     response::Response,
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, any},
 };
 use futures::StreamExt;
 use serde::Deserialize;
@@ -14,8 +14,8 @@ use super::{
     peer::{discard, unchecked},
 };
 use crate::{
-    WsUpgrade,
     frame::{BINARY, CLOSE, FIN, PING, RSV1, TEXT, frame, head},
+    raw::RawUpgrade,
 };
 
 #[derive(Debug, Deserialize)]
@@ -66,8 +66,8 @@ impl Kind {
 }
 
 pub(super) fn malformed() -> MethodRouter<Shared> {
-    get(
-        async |Query(query): Query<Malformed>, upgrade: WsUpgrade| -> Response {
+    any(
+        async |Query(query): Query<Malformed>, upgrade: RawUpgrade| -> Response {
             upgrade.on_raw(async move |mut conn| {
                 conn.write_all(&frame(FIN | TEXT, b"before")).await?;
                 let mut socket = unchecked(conn).await;

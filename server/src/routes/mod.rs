@@ -1,6 +1,7 @@
 //! The routes: each shows one behaviour that a client can be tested against.
 
 mod content;
+mod cut;
 mod echo;
 mod ending;
 mod events;

@@ -11,8 +11,8 @@ use wsio::{
 };
 
 use crate::{
-    conn::Conn,
     frame::{FIN, TEXT, frame},
+    stream::CuttableStream,
 };
 
 /// Sends `messages`, and closes with 1000; gives up as soon as the client closes.
@@ -52,25 +52,25 @@ pub(super) async fn drain(mut incoming: impl Stream + Unpin) {
 }
 
 /// Reads bytes until the client ends the connection.
-pub(super) async fn discard(conn: &mut Conn) -> io::Result<()> {
+pub(super) async fn discard(conn: &mut CuttableStream) -> io::Result<()> {
     let mut scratch = vec![0; 64 * 1024];
     while conn.read(&mut scratch).await? > 0 {}
     Ok(())
 }
 
 /// The WebSocket over a connection on which frames have been written by hand.
-pub(super) async fn adopt(conn: Conn) -> io::Result<(WsMeta, WsStream)> {
+pub(super) async fn adopt(conn: CuttableStream) -> io::Result<(WsMeta, WsStream)> {
     let adopted = Acceptor::new().adopt(conn, Role::Server, "", "").await?;
     Ok(adopted)
 }
 
 /// The same as tokio-tungstenite has it, which sends also what wsio refuses to.
-pub(super) async fn unchecked(conn: Conn) -> WebSocketStream<Conn> {
+pub(super) async fn unchecked(conn: CuttableStream) -> WebSocketStream<CuttableStream> {
     WebSocketStream::from_raw_socket(conn, Role::Server, None).await
 }
 
 /// Writes the texts `0`, `1` … up to before `n`.
-pub(super) async fn write_numbers(conn: &mut Conn, n: u16) -> io::Result<()> {
+pub(super) async fn write_numbers(conn: &mut CuttableStream, n: u16) -> io::Result<()> {
     conn.write_all(&numbers(n)).await
 }
 

@@ -13,9 +13,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 use wsio::WsMessage;
+use wsio_axum::EventRequest;
 
 use super::{Shared, content};
-use crate::events::EventRequest;
 
 /// The largest body that `/echo-headers` sends back, in bytes.
 const MAX_BODY: usize = 1 << 20;

@@ -3,9 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Extension,
     body::Body,
-    extract::{Query, State},
+    extract::{ConnectInfo, Query, State},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get},
 };
@@ -16,9 +15,10 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use tokio::time::sleep;
 use wsio::{WsMessage, WsMeta, WsStream};
+use wsio_axum::EventRequest;
 
 use super::{Shared, peer::drain, remembered::id_refused, visits::Visits};
-use crate::{conn::Cut, events::EventRequest};
+use crate::stream::{Cut, Peer};
 
 #[derive(Debug, Deserialize)]
 struct Raw {
@@ -63,7 +63,7 @@ enum End {
 pub(super) fn sse_raw() -> MethodRouter<Shared> {
     get(
         async |State(visits): State<Arc<Visits>>,
-               Extension(cut): Extension<Cut>,
+               ConnectInfo(peer): ConnectInfo<Peer>,
                Query(query): Query<Raw>,
                request: EventRequest|
                -> Response {
@@ -79,9 +79,10 @@ pub(super) fn sse_raw() -> MethodRouter<Shared> {
             };
             let chunks = query.chunks(bytes);
             match request.into_upgrade() {
-                Some(upgrade) => upgrade
-                    .on_upgrade(move |meta, stream| messages(meta, stream, chunks, query.end, cut)),
-                None => query.response(chunks, cut),
+                Some(upgrade) => upgrade.on_upgrade(move |meta, stream| {
+                    messages(meta, stream, chunks, query.end, peer.cut)
+                }),
+                None => query.response(chunks, peer.cut),
             }
         },
     )

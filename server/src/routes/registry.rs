@@ -9,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use futures::SinkExt;
 use http::{HeaderMap, StatusCode, header};
 use tokio::sync::watch;
+use wsio_axum::{UpgradeRejection, WsUpgrade};
 
 use super::remembered::{self, Remembered};
-use crate::{UpgradeRejection, WsUpgrade};
 
 /// What is remembered under each id, for one to write and for others to wait for.
 #[derive(Debug)]

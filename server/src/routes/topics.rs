@@ -6,13 +6,11 @@ use std::{
     time::Duration,
 };
 
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wsio::sse::SseEvent;
+use wsio_axum::{EventRoute, ServerHandle};
+use wsio_events::{EventLog, Limits};
 
-use crate::{
-    events::{EventLog, EventRoute, Limits},
-    tasks::Tasks,
-};
+use crate::stream::{Cut, WeakCut};
 
 /// How many topics there are at most.
 const MAX_TOPICS: usize = 256;
@@ -92,7 +90,7 @@ pub(super) enum NoTopic {
 pub(super) struct Topic {
     pub(super) log: EventLog,
     numbers: Arc<Mutex<Numbers>>,
-    connected: Arc<Mutex<CancellationToken>>,
+    connected: Arc<Mutex<Vec<WeakCut>>>,
 }
 
 /// The events that count from 1.
@@ -116,7 +114,7 @@ impl Topic {
 
     /// Appends the numbers up to `n` that it does not have yet: all at once, or one after each
     /// interval if nothing else is counting already.
-    pub(super) fn count(&self, n: u64, interval: Duration, tasks: &Tasks) {
+    pub(super) fn count(&self, n: u64, interval: Duration, server: &ServerHandle) {
         let mut numbers = lock(&self.numbers);
         if interval.is_zero() {
             while numbers.last < n {
@@ -124,11 +122,11 @@ impl Topic {
             }
         } else if numbers.last < n && !numbers.counting {
             numbers.counting = true;
-            let (topic, closing) = (self.clone(), tasks.clone());
-            tasks.spawn(async move {
+            let (topic, shutting_down) = (self.clone(), server.shutting_down());
+            server.spawn(async move {
                 tokio::select! {
                     () = topic.count_on(n, interval) => {}
-                    () = closing.closing() => {}
+                    () = shutting_down => {}
                 }
             });
         }
@@ -153,14 +151,18 @@ impl Topic {
         self.log.append(SseEvent::new(numbers.last.to_string()));
     }
 
-    /// Resolves when those that are connected now are to be dropped.
-    pub(super) fn dropped(&self) -> WaitForCancellationFutureOwned {
-        lock(&self.connected).clone().cancelled_owned()
+    /// Remembers a connection that [`drop_all`](Self::drop_all) cuts.
+    pub(super) fn connected(&self, cut: &Cut) {
+        let mut connected = lock(&self.connected);
+        connected.retain(|it| it.upgrade().is_some());
+        connected.push(cut.downgrade());
     }
 
-    /// Drops all that are connected.
+    /// Cuts all connections.
     pub(super) fn drop_all(&self) {
-        std::mem::take(&mut *lock(&self.connected)).cancel();
+        let connected = std::mem::take(&mut *lock(&self.connected));
+        let connected = connected.iter().filter_map(WeakCut::upgrade);
+        connected.for_each(|cut| cut.now());
     }
 }
 

@@ -7,21 +7,20 @@ use std::{
 };
 
 use axum::{
-    Extension,
     extract::{Query, State},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get},
 };
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
+use wsio_axum::EventRequest;
 
 use super::{
     Shared,
-    events::{self, Events},
+    events::{self, Connection, Events},
     remembered::{Remembered, id_refused},
     topics::Topics,
 };
-use crate::{events::EventRequest, tasks::Tasks};
 
 /// How many of the ids that clients go on from are remembered for each id of a test.
 const LAST_EVENT_IDS: usize = 64;
@@ -125,7 +124,7 @@ pub(super) fn flaky() -> MethodRouter<Shared> {
     get(
         async |State(visits): State<Arc<Visits>>,
                State(topics): State<Arc<Topics>>,
-               Extension(tasks): Extension<Tasks>,
+               connection: Connection,
                Query(query): Query<Flaky>,
                Query(events): Query<Events>,
                request: EventRequest|
@@ -136,7 +135,7 @@ pub(super) fn flaky() -> MethodRouter<Shared> {
                     let after = Duration::from_secs(query.retry_after);
                     events::refuse(request, query.fail_status, Some(after))
                 }
-                Some(_) => events.answer(&topics, &tasks, request),
+                Some(_) => events.answer(&topics, &connection, request),
             }
         },
     )

@@ -5,29 +5,29 @@ use std::time::Duration;
 use axum::{
     extract::{Query, State},
     response::Response,
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, any},
 };
 use futures::{SinkExt, StreamExt};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use wsio::{WsMeta, WsStream};
+use wsio_axum::{UpgradeRejection, WsUpgrade};
 
 use super::{
     Shared,
     registry::{answer, id_refused},
 };
-use crate::{UpgradeRejection, WsUpgrade};
 
 /// How long `/watched` waits for the end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn watch() -> MethodRouter<Shared> {
-    get(start)
+    any(start)
 }
 
 pub(super) fn watched() -> MethodRouter<Shared> {
-    get(tell)
+    any(tell)
 }
 
 /// The connections with one id.

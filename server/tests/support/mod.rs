@@ -16,10 +16,9 @@ use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{self, Error, Message, client::IntoClientRequest, protocol::CloseFrame},
 };
-use wsio_server::{
-    Running, Server,
-    events::{EventLog, EventRoute},
-};
+use wsio_axum::EventRoute;
+use wsio_events::EventLog;
+use wsio_server::{Running, Server};
 
 /// Far more than anything here takes.
 pub const LONG: Duration = Duration::from_secs(30);

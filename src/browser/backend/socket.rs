@@ -231,7 +231,7 @@ impl backend::Backend for BrowserSocket {
         self.0.check_open().is_ok()
     }
 
-    fn fail(&mut self, violation: Violation) {
+    fn fail(&mut self, violation: &Violation) {
         let mut queue = self.0.shared.queue();
         queue.discard();
         queue.fail(violation.clone());

@@ -48,3 +48,9 @@ pub(super) fn unconnected(event: CloseEvent) -> Error {
     let message = "the connection could not be opened, and a browser does not tell why";
     Error::new(ErrorKind::Network, message).with_close_event(event)
 }
+
+/// Returns a header of the response that refused a handshake: none, as a browser hides it.
+#[cfg(feature = "event-source")]
+pub(crate) fn refusal_header(_error: &Error, _name: &str) -> Option<String> {
+    None
+}

@@ -277,3 +277,10 @@ pub(crate) fn refused(error: tungstenite::Error) -> Error {
         .caused_by(error),
     }
 }
+
+/// Returns a header of the response that refused a handshake.
+#[cfg(feature = "event-source")]
+pub(crate) fn refusal_header(error: &Error, name: &str) -> Option<String> {
+    let value = error.http_headers()?.get(name)?;
+    value.to_str().ok().map(str::to_owned)
+}

@@ -1,0 +1,175 @@
+//! What a client asks for.
+
+use std::time::Duration;
+
+use axum::{
+    extract::{FromRequestParts, Query},
+    response::{IntoResponse, Response},
+};
+use futures::SinkExt;
+use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
+use wsio::WsMessage;
+
+use crate::{ServerHandle, UpgradeRejection, WsUpgrade, upgrade::tokens};
+
+/// The header in which a client says over HTTP where it was (WHATWG HTML § 9.2.4).
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// The parameter in which a client says it that cannot set headers: a WebSocket in a browser.
+const LAST_EVENT_ID_PARAMETER: &str = "lastEventId";
+
+/// An axum extractor for a request for an event stream, over either transport: a request for an
+/// upgrade to WebSocket, or any other.
+///
+/// It is for handlers that choose the log of an [`EventRoute`](crate::EventRoute) for each
+/// request:
+///
+/// ```
+/// use std::{collections::HashMap, sync::Arc};
+///
+/// use axum::{
+///     Router,
+///     extract::{Path, State},
+///     http::StatusCode,
+///     response::Response,
+///     routing::get,
+/// };
+/// use wsio_axum::{EventRequest, EventRoute};
+/// use wsio_events::EventLog;
+///
+/// #[derive(Clone)]
+/// struct Jobs {
+///     logs: Arc<HashMap<u32, EventLog>>,
+///     route: EventRoute,
+/// }
+///
+/// async fn progress(
+///     State(jobs): State<Jobs>,
+///     Path(id): Path<u32>,
+///     request: EventRequest,
+/// ) -> Response {
+///     match jobs.logs.get(&id) {
+///         Some(log) => jobs.route.answer(log, request),
+///         None => request.refuse(StatusCode::NOT_FOUND, None),
+///     }
+/// }
+///
+/// let jobs = Jobs { logs: Arc::default(), route: EventRoute::new().replay(true) };
+/// let router: Router = Router::new().route("/jobs/{id}", get(progress)).with_state(jobs);
+/// ```
+#[derive(Debug)]
+#[must_use = "a request has to be answered"]
+pub struct EventRequest {
+    pub(crate) upgrade: Option<WsUpgrade>,
+    pub(crate) server: Option<ServerHandle>,
+    last_event_id: Option<String>,
+}
+
+impl EventRequest {
+    /// The id of the last event that the client has seen, if it has seen any: from the header
+    /// `Last-Event-ID` or the query parameter `lastEventId`. If it sent both, it is the header,
+    /// since that is the one that a browser keeps up to date.
+    #[must_use]
+    pub fn last_event_id(&self) -> Option<&str> {
+        self.last_event_id.as_deref()
+    }
+
+    /// Puts another id in its place, for clients that say it in another way; `None` and the empty
+    /// id for a client that has seen nothing.
+    pub fn with_last_event_id(mut self, id: impl Into<Option<String>>) -> Self {
+        self.last_event_id = id.into().filter(|it| !it.is_empty());
+        self
+    }
+
+    /// Whether the answer is to be a WebSocket.
+    #[must_use]
+    pub fn is_websocket(&self) -> bool {
+        self.upgrade.is_some()
+    }
+
+    /// Refuses, as the transport can: with this HTTP status, or, since no browser shows a page
+    /// the status of a refused WebSocket, by accepting the connection and closing it with the
+    /// code 4000 + status. `retry_after` is rounded up to seconds for the header `Retry-After`,
+    /// and to milliseconds for the field `retry` that comes over the WebSocket before the Close.
+    #[must_use = "the answer has to be sent"]
+    pub fn refuse(self, status: StatusCode, retry_after: Option<Duration>) -> Response {
+        let Some(upgrade) = self.upgrade else {
+            return refusal(status, retry_after);
+        };
+        let code = 4000 + status.as_u16();
+        let reason = status.canonical_reason().unwrap_or_default();
+        upgrade.on_upgrade(move |meta, mut stream| async move {
+            if let Some(message) = retry_after.map(retry_message)
+                && let Err(error) = stream.send(message).await
+            {
+                tracing::debug!(%error, "not told when to come back");
+            }
+            if let Err(error) = meta.close_reason(code, reason).await {
+                tracing::debug!(%error, "not closed");
+            }
+        })
+    }
+
+    /// Returns the upgrade, if the answer is to be a WebSocket.
+    #[must_use]
+    pub fn into_upgrade(self) -> Option<WsUpgrade> {
+        self.upgrade
+    }
+}
+
+fn refusal(status: StatusCode, retry_after: Option<Duration>) -> Response {
+    let mut response = status.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(after) = retry_after {
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+fn retry_message(after: Duration) -> WsMessage {
+    let millis = after.as_nanos().div_ceil(1_000_000);
+    WsMessage::Binary(format!("retry: {millis}\n\n").into())
+}
+
+impl<S: Sync> FromRequestParts<S> for EventRequest {
+    type Rejection = UpgradeRejection;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let last_event_id = last_event_id(parts);
+        let server = parts.extensions.get().cloned();
+        let upgrade = if asks_for_websocket(parts) {
+            Some(WsUpgrade::from_request_parts(parts, state).await?)
+        } else {
+            None
+        };
+        Ok(Self {
+            upgrade,
+            server,
+            last_event_id,
+        })
+    }
+}
+
+/// A client that would like HTTP/2 offers other upgrades, which can be ignored (RFC 9110 § 7.8).
+fn asks_for_websocket(parts: &Parts) -> bool {
+    parts.method == Method::CONNECT
+        || tokens(&parts.headers, header::UPGRADE).any(|it| it.eq_ignore_ascii_case("websocket"))
+}
+
+fn last_event_id(parts: &Parts) -> Option<String> {
+    let header = parts.headers.get(LAST_EVENT_ID);
+    // The value is UTF-8 (WHATWG HTML § 9.2.3), which is more than `to_str` takes. What is not
+    // is no id that a log has given, and is told so.
+    let header = header.map(|it| String::from_utf8_lossy(it.as_bytes()).into_owned());
+    let in_query = || {
+        let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        let parameters = query.map(|it| it.0).unwrap_or_default().into_iter();
+        let mut ids = parameters.filter(|(name, _)| name == LAST_EVENT_ID_PARAMETER);
+        // An address that had one already has got the newer one behind it.
+        ids.next_back().map(|(_, id)| id)
+    };
+    let some = |id: &String| !id.is_empty();
+    header.filter(some).or_else(|| in_query().filter(some))
+}

@@ -1,0 +1,286 @@
+//! A log at an address.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use axum::{
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, MethodRouter, on},
+};
+use futures::{
+    FutureExt,
+    future::{Shared, select},
+};
+use http::{HeaderName, StatusCode, header};
+use tokio::sync::Semaphore;
+use wsio::{native::Acceptor, sse::SseEvent};
+use wsio_events::{EventLog, EventSocket, FeedOptions, Lagged};
+
+use crate::{EventRequest, ServerHandle, body};
+
+/// How many clients a route serves at the same time unless told otherwise.
+const MAX_SUBSCRIBERS: usize = 1000;
+
+/// The default size of the largest message from a client, in bytes.
+const MAX_MESSAGE: usize = 1 << 20;
+
+type Stopping = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Serves `log` with the default options of [`EventRoute`].
+pub fn events<S>(log: EventLog) -> MethodRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    EventRoute::new().serve(log)
+}
+
+/// Serves event logs over WebSocket and over `text/event-stream` HTTP alike, under one address.
+///
+/// A request for an upgrade gets a WebSocket, on which the bytes of the event stream come in
+/// binary messages; every other one gets them as the body of the answer, with the headers that
+/// keep proxies from holding it back or storing it. Either begins with what the client has missed
+/// since the id in its `Last-Event-ID` header or its `lastEventId` query parameter. To one without
+/// an id its place in the log is told in a block of its own (`id`, and no data), so that it misses
+/// nothing either if the connection is lost before the first event.
+///
+/// - A client that has missed more than the log keeps is sent an event that says so
+///   ([`on_lagged`](Self::on_lagged)), and then all that is kept.
+/// - A client that reads slowly is waited for without anything being gathered for it; when it has
+///   fallen behind what the log keeps, it is one that has missed events.
+/// - When the log [has ended](EventLog::end), so does the stream, and a client that comes back for
+///   more is told not to: by status 204, which is what ends an `EventSource` (WHATWG HTML § 9.2.3),
+///   over WebSocket by close code 4204, at once.
+/// - When a [`Server`](crate::Server) is shut down, streams end, WebSockets with code 1001, and
+///   clients come back; elsewhere that is for [`until`](Self::until) to say.
+///
+/// # Pages from elsewhere
+///
+/// The route itself does not look at the `Origin`. A [`Server`](crate::Server) does, for every
+/// route and both transports alike: a page that its [`OriginPolicy`](crate::OriginPolicy) does not
+/// allow is answered with 403. In another application an
+/// [`allows`](crate::OriginPolicy::allows) in a middleware is the place for that, since a browser
+/// lets every page open a WebSocket to every server. Over HTTP a browser keeps the answer from
+/// pages of another origin, be it another port, unless headers let them have it (CORS, WHATWG Fetch
+/// § 3.3). Those are for the application to set, by a layer such as that of tower-http, which also
+/// answers the preflight that `Last-Event-ID` takes when `fetch` sends it.
+///
+/// # Clones
+///
+/// A clone shares the number of subscribers with the original, and none of the options that are
+/// set afterwards.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use axum::Router;
+/// use wsio::sse::SseEvent;
+/// use wsio_axum::EventRoute;
+/// use wsio_events::EventLog;
+///
+/// let chat = EventLog::default();
+/// let said = chat.clone();
+/// let route = EventRoute::new()
+///     .heartbeat(Duration::from_secs(30))
+///     .max_subscribers(10_000)
+///     .on_lagged(|_| SseEvent::new("").with_name("reload"))
+///     .on_event(move |event| {
+///         said.append(event);
+///         async {}
+///     });
+/// let router: Router = Router::new().route("/chat", route.serve(chat));
+/// ```
+#[derive(Clone)]
+#[must_use = "a route does nothing until it serves a log"]
+pub struct EventRoute {
+    feed: FeedOptions,
+    slots: Arc<Semaphore>,
+    retry_after: Duration,
+    until: Option<Shared<Stopping>>,
+    socket: EventSocket,
+    acceptor: Acceptor,
+}
+
+impl EventRoute {
+    /// A route with the default options.
+    pub fn new() -> Self {
+        let patience = Duration::from_secs(30);
+        Self {
+            feed: FeedOptions::new(),
+            slots: Arc::new(Semaphore::new(MAX_SUBSCRIBERS)),
+            retry_after: Duration::from_secs(5),
+            until: None,
+            socket: EventSocket::new(),
+            acceptor: Acceptor::new()
+                .max_message_size(MAX_MESSAGE)
+                .keepalive(patience, patience),
+        }
+    }
+
+    /// Sets the silence after which a comment is sent; the default is 15 seconds. See
+    /// [`FeedOptions::heartbeat`].
+    pub fn heartbeat(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.feed = self.feed.heartbeat(interval);
+        self
+    }
+
+    /// Sets the reconnection time that every client is sent at the beginning. By default none is
+    /// sent. See [`FeedOptions::retry`].
+    pub fn retry(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.feed = self.feed.retry(time);
+        self
+    }
+
+    /// Sets whether a client without an id is first sent all events that are kept. By default it
+    /// is sent only events appended from now on.
+    pub fn replay(mut self, replay: bool) -> Self {
+        self.feed = self.feed.replay(replay);
+        self
+    }
+
+    /// Sets the event sent to a client that has missed events. By default it is called `lagged`.
+    /// See [`FeedOptions::on_lagged`].
+    pub fn on_lagged(mut self, tell: impl Fn(&Lagged) -> SseEvent + Send + Sync + 'static) -> Self {
+        self.feed = self.feed.on_lagged(tell);
+        self
+    }
+
+    /// How many clients are served at the same time, over all logs; the default is 1000. One more
+    /// is refused with status 503, over WebSocket with close code 4503, and told when to try
+    /// [again](Self::retry_after).
+    pub fn max_subscribers(mut self, max: usize) -> Self {
+        self.slots = Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
+        self
+    }
+
+    /// When a client that was one too many is to try again; the default is 5 seconds. See
+    /// [`EventRequest::refuse`].
+    pub fn retry_after(mut self, time: Duration) -> Self {
+        self.retry_after = time;
+        self
+    }
+
+    /// Ends all streams when `stopping` resolves: over HTTP the body, WebSockets with code 1001, so
+    /// that clients come back. A [`Server`](crate::Server) does that when it is shut down; any
+    /// other that shuts down gracefully would wait for streams that never end.
+    ///
+    /// ```no_run
+    /// use axum::Router;
+    /// use futures::FutureExt;
+    /// use tokio::{net::TcpListener, signal};
+    /// use wsio_axum::EventRoute;
+    /// use wsio_events::EventLog;
+    ///
+    /// # async fn example() -> std::io::Result<()> {
+    /// let stopping = signal::ctrl_c().map(|_| ()).shared();
+    /// let route = EventRoute::new().until(stopping.clone());
+    /// let router: Router = Router::new().route("/events", route.serve(EventLog::default()));
+    /// let listener = TcpListener::bind("127.0.0.1:8080").await?;
+    /// axum::serve(listener, router).with_graceful_shutdown(stopping).await
+    /// # }
+    /// ```
+    pub fn until(mut self, stopping: impl Future<Output = ()> + Send + 'static) -> Self {
+        let stopping: Stopping = Box::pin(stopping);
+        self.until = Some(stopping.shared());
+        self
+    }
+
+    /// Sets the handler of the events that clients send over the WebSocket. By default they are
+    /// ignored. See [`EventSocket::on_event`].
+    ///
+    /// The future is dropped only if the server ends before it is done.
+    pub fn on_event<F, Fut>(mut self, handle: F) -> Self
+    where
+        F: Fn(SseEvent) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.socket = self.socket.on_event(handle);
+        self
+    }
+
+    /// Sets the size of the largest event accepted from a client, in bytes; the default is 1 MiB.
+    /// A larger one closes the connection with code 1009.
+    pub fn max_event_size(mut self, bytes: usize) -> Self {
+        self.socket = self.socket.max_event_size(bytes);
+        self
+    }
+
+    /// The options of the WebSockets. By default messages from a client may have 1 MiB, and after
+    /// 30 seconds in which a client has sent nothing it is asked for a sign of life, for which it
+    /// has another 30 seconds.
+    pub fn acceptor(mut self, acceptor: Acceptor) -> Self {
+        self.acceptor = acceptor;
+        self
+    }
+
+    /// Returns a handler that serves `log`, for GET, and CONNECT over HTTP/2.
+    pub fn serve<S>(self, log: EventLog) -> MethodRouter<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        let methods = MethodFilter::GET.or(MethodFilter::CONNECT);
+        on(methods, move |request: EventRequest| async move {
+            self.answer(&log, request)
+        })
+    }
+
+    /// Serves `log` to one client.
+    #[must_use = "the answer has to be sent"]
+    pub fn answer(&self, log: &EventLog, mut request: EventRequest) -> Response {
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            return request.refuse(StatusCode::SERVICE_UNAVAILABLE, Some(self.retry_after));
+        };
+        let feed = self.feed.open(log, request.last_event_id());
+        if feed.is_over() {
+            return request.refuse(StatusCode::NO_CONTENT, None);
+        }
+        let feed = match self.stopping(request.server.take()) {
+            Some(stopping) => feed.until(stopping),
+            None => feed,
+        };
+        match request.upgrade {
+            Some(upgrade) => {
+                let socket = self.socket.clone();
+                let upgrade = upgrade.acceptor(self.acceptor.clone());
+                upgrade.on_upgrade(async move |meta, stream| {
+                    let _slot = slot;
+                    socket.serve(meta, stream, feed).await;
+                })
+            }
+            None => (HEADERS, body::events(feed, slot)).into_response(),
+        }
+    }
+
+    /// Returns the future that ends a stream, whoever serves it.
+    fn stopping(&self, server: Option<ServerHandle>) -> Option<Stopping> {
+        let server = server.map(|server| server.shutting_down().boxed());
+        let stopping = self.until.clone().map(FutureExt::boxed);
+        match (server, stopping) {
+            (Some(server), Some(stopping)) => Some(select(server, stopping).map(|_| ()).boxed()),
+            (server, stopping) => server.or(stopping),
+        }
+    }
+}
+
+/// What keeps an event stream going through proxies: none is to store it, and nginx is not to
+/// wait for more of it.
+const HEADERS: [(HeaderName, &str); 3] = [
+    (header::CONTENT_TYPE, "text/event-stream"),
+    (header::CACHE_CONTROL, "no-store"),
+    (HeaderName::from_static("x-accel-buffering"), "no"),
+];
+
+impl Default for EventRoute {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for EventRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventRoute")
+            .field("feed", &self.feed)
+            .field("free", &self.slots.available_permits())
+            .finish_non_exhaustive()
+    }
+}
