@@ -21,6 +21,16 @@ pub(crate) fn check(url: String, protocols: Vec<String>) -> Result<Endpoint, Err
     if has_forbidden_host(after_scheme) {
         return Err(invalid("the URL has no valid host", &url));
     }
+    check_protocols(&protocols)?;
+    Ok(Endpoint { url, protocols })
+}
+
+/// Checks that subprotocols are tokens, and that none is there twice.
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidProtocol`].
+pub(crate) fn check_protocols(protocols: &[String]) -> Result<(), Error> {
     for (index, protocol) in protocols.iter().enumerate() {
         // By its place: some servers expect a token in a subprotocol.
         let number = index + 1;
@@ -36,7 +46,7 @@ pub(crate) fn check(url: String, protocols: Vec<String>) -> Result<Endpoint, Err
             )));
         }
     }
-    Ok(Endpoint { url, protocols })
+    Ok(())
 }
 
 /// Returns a URL without what may be secret in it: a user and a password, the query, the fragment.

@@ -16,6 +16,7 @@ mod hazards;
 mod peers;
 mod property;
 mod readme;
+mod refusing;
 mod requesting;
 mod script;
 mod seam;

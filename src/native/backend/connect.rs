@@ -25,13 +25,13 @@ use url::Url;
 use super::{
     FramedLink, NativeOptions, NativeSocket, SocketLimits,
     options::Connector,
+    refused::refused_with,
     tls::Tls,
     transport::{HandshakeTransport, Transport},
 };
 use crate::{
     Error, ErrorKind, address,
     backend::{Endpoint, Negotiated},
-    native::RefusedHandshake,
     options::Options,
     target::frames::Role,
 };
@@ -239,17 +239,7 @@ pub(crate) fn refused(error: tungstenite::Error) -> Error {
     use ProtocolError as P;
     use tungstenite::Error as E;
     match error {
-        E::Http(response) => {
-            let status = response.status().as_u16();
-            Error::new(
-                ErrorKind::HandshakeRefused,
-                format!("the handshake was refused with HTTP status {status}"),
-            )
-            .with_http_status(status)
-            .caused_by(RefusedHandshake::new(
-                response.map(Option::unwrap_or_default),
-            ))
-        }
+        E::Http(response) => refused_with(response.map(Option::unwrap_or_default)),
         E::Protocol(P::SecWebSocketSubProtocolError(reason)) => {
             let message = match reason {
                 SubProtocolError::NoSubProtocol => "the server chose none of the subprotocols",

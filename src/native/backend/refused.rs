@@ -4,7 +4,7 @@ use std::{error, fmt};
 
 use http::{HeaderMap, Response, StatusCode};
 
-use crate::Error;
+use crate::{Error, ErrorKind};
 
 /// The HTTP response that refused an opening handshake.
 ///
@@ -15,10 +15,6 @@ pub struct RefusedHandshake {
 }
 
 impl RefusedHandshake {
-    pub(crate) fn new(response: Response<Vec<u8>>) -> Self {
-        Self { response }
-    }
-
     /// Returns the status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -57,6 +53,17 @@ impl fmt::Debug for RefusedHandshake {
 }
 
 impl error::Error for RefusedHandshake {}
+
+/// Returns the error for a handshake that `response` refused.
+pub(super) fn refused_with(response: Response<Vec<u8>>) -> Error {
+    let status = response.status();
+    Error::new(
+        ErrorKind::HandshakeRefused,
+        format!("the handshake was refused with HTTP status {status}"),
+    )
+    .with_http_status(status.as_u16())
+    .caused_by(RefusedHandshake { response })
+}
 
 impl Error {
     /// Returns the headers of the HTTP response that refused the handshake. Native only: a browser
