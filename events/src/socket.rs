@@ -3,12 +3,9 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use futures::{
-    SinkExt, StreamExt, TryStreamExt,
-    stream::{SplitSink, SplitStream},
-};
+use futures::{SinkExt, StreamExt, TryStreamExt};
 use wsio::{
-    CloseCode, Error, WsMessage, WsMeta, WsStream,
+    CloseCode, Error, WsMessage, WsMeta, WsReceiver, WsSender, WsStream,
     sse::{SseErrorKind, SseEvent, SseItem, SseReader},
 };
 
@@ -97,7 +94,7 @@ impl EventSocket {
     }
 
     /// Reads to the end.
-    async fn receive(&self, meta: &WsMeta, mut messages: SplitStream<WsStream>) {
+    async fn receive(&self, meta: &WsMeta, mut messages: WsReceiver) {
         let Some(on_event) = &self.on_event else {
             while let Some(Ok(_)) = messages.next().await {}
             return;
@@ -134,11 +131,7 @@ impl fmt::Debug for EventSocket {
 }
 
 /// Sends everything, and closes.
-async fn send(
-    meta: &WsMeta,
-    mut sink: SplitSink<WsStream, WsMessage>,
-    mut feed: EventFeed,
-) -> Result<(), Error> {
+async fn send(meta: &WsMeta, mut sink: WsSender, mut feed: EventFeed) -> Result<(), Error> {
     while let Some(chunk) = feed.next().await {
         match chunk {
             Ok(chunk) => send_chunk(&mut sink, chunk).await?,
@@ -154,10 +147,7 @@ async fn send(
     Ok(())
 }
 
-async fn send_chunk(
-    sink: &mut SplitSink<WsStream, WsMessage>,
-    mut chunk: Bytes,
-) -> Result<(), Error> {
+async fn send_chunk(sink: &mut WsSender, mut chunk: Bytes) -> Result<(), Error> {
     while !chunk.is_empty() {
         let piece = chunk.split_to(chunk.len().min(MAX_MESSAGE));
         sink.feed(WsMessage::Binary(piece)).await?;

@@ -267,7 +267,11 @@ async fn own_routes_are_served_beside() {
         upgrade
             .protocol("v2")
             .on_upgrade(async move |meta, mut stream| {
-                let told = format!("{offered:?} {} {}", meta.protocol(), meta.url());
+                let told = format!(
+                    "{offered:?} {} {}",
+                    meta.protocol().unwrap_or_default(),
+                    meta.url()
+                );
                 stream.send(told.into()).await.unwrap();
                 meta.close().await;
             })

@@ -30,3 +30,4 @@ mod sources;
 mod sse;
 mod timers;
 mod tls;
+mod waiting;

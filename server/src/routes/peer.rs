@@ -2,11 +2,11 @@
 
 use std::io;
 
-use futures::{SinkExt, Stream, StreamExt, pin_mut, stream::SplitSink};
+use futures::{SinkExt, Stream, StreamExt, pin_mut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::{WebSocketStream, tungstenite::protocol};
 use wsio::{
-    Error, WsMessage, WsMeta, WsStream,
+    Error, WsMessage, WsMeta, WsSender, WsStream,
     native::{Acceptor, Role},
 };
 
@@ -36,7 +36,7 @@ pub(super) async fn send_all(
 
 async fn send(
     meta: &WsMeta,
-    mut sink: SplitSink<WsStream, WsMessage>,
+    mut sink: WsSender,
     messages: impl Stream<Item = WsMessage>,
 ) -> Result<(), Error> {
     pin_mut!(messages);
