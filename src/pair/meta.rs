@@ -7,7 +7,7 @@ use pharos::{Observable, Observe, ObserveConfig, PharErr};
 
 use super::{Builder, Core, WsStream};
 use crate::{
-    CloseEvent, Error, WsEvent, WsState,
+    CloseEvent, Error, WsEvent, WsState, address,
     backend::{Backend as _, Platform},
     event::{CloseCode, CloseFrame},
 };
@@ -178,7 +178,7 @@ impl Observable<WsEvent> for WsMeta {
 impl fmt::Debug for WsMeta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WsMeta")
-            .field("url", &self.url())
+            .field("url", &address::redacted(self.url()))
             .field("ready_state", &self.ready_state())
             .finish_non_exhaustive()
     }

@@ -10,7 +10,7 @@ use std::{
 use futures::{Sink, Stream, stream::FusedStream};
 
 use super::{Core, WsMeta};
-use crate::{Error, WsIo, WsMessage, WsState};
+use crate::{Error, WsIo, WsMessage, WsState, address};
 
 /// A connection as a stream and a sink of [`WsMessage`]s.
 ///
@@ -121,7 +121,7 @@ impl Drop for WsStream {
 impl fmt::Debug for WsStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WsStream")
-            .field("url", &self.core.negotiated().url)
+            .field("url", &address::redacted(&self.core.negotiated().url))
             .field("ready_state", &self.ready_state())
             .finish_non_exhaustive()
     }

@@ -10,6 +10,7 @@ mod codecs;
 mod connecting;
 mod end;
 mod flow;
+mod secrets;
 mod source_both;
 mod source_http;
 mod source_resuming;
