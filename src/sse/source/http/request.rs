@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
+use percent_encoding::percent_decode_str;
 use reqwest::{
     Method, Url,
     header::{ACCEPT, HeaderMap, HeaderName, HeaderValue},
@@ -149,8 +150,8 @@ fn credentials(url: &mut Url) -> Option<String> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
-    let name = query::decode(url.username());
-    let password = query::decode(url.password().unwrap_or_default());
+    let name: Vec<u8> = percent_decode_str(url.username()).collect();
+    let password: Vec<u8> = percent_decode_str(url.password().unwrap_or_default()).collect();
     // These fail only for a URL without a host, which has no userinfo either.
     let _ = url.set_username("");
     let _ = url.set_password(None);
