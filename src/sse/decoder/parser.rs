@@ -15,7 +15,7 @@ const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 pub(in crate::sse) struct SseParser {
     max_line: usize,
     max_event: usize,
-    /// How many bytes of a byte order mark the stream begins with; all of them once past the start.
+    /// The bytes of a byte order mark that the stream begins with; all of them once past the start.
     bom: usize,
     /// The last line ended with CR, and a following LF belongs to its end.
     after_cr: bool,

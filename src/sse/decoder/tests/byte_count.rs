@@ -1,4 +1,4 @@
-//! How much work decoding is: counted, not timed.
+//! The cost of decoding, counted in bytes.
 
 use crate::sse::{
     MAX_EVENT, MAX_LINE,

@@ -9,7 +9,7 @@ use tokio_util::codec::Decoder;
 
 use crate::sse::{SseCodec, SseDecoder, SseError, SseErrorKind, SseEvent, SseItem, SseReader};
 
-/// What was read, and what is kept for the next stream.
+/// The items of a stream, and the state kept for the next one.
 #[derive(Debug, PartialEq)]
 pub(super) struct SseOutcome {
     pub(super) items: Vec<SseOutcomeItem>,
@@ -88,7 +88,7 @@ fn item(outcome: Result<SseItem, SseError>) -> SseOutcomeItem {
     outcome.map_err(|error| (error.kind(), error.position()))
 }
 
-/// Asserts that every way to read and to cut an input gives these items.
+/// Asserts that every reader yields these items, for every split of the input.
 pub(super) fn assert_decodes(
     limits: SseLimits,
     input: &[u8],
