@@ -28,8 +28,8 @@
 //!
 //! By default a line may have 8 MiB and an event 16 MiB, with `EventSource` too. Over that, a reader
 //! skips the event and reports an error. A server should therefore send no larger events: an
-//! `EventLog` of the crate `wsio-events` refuses them on `append`, and its default limit,
-//! `Limits::max_event`, is below both of these.
+//! `EventLog` of the crate `wsio-events` refuses events over its own limit, `Limits::max_event`, on
+//! `append`; its default is 1 MiB.
 
 mod codec;
 mod decoder;
