@@ -21,7 +21,7 @@ mod requesting;
 mod script;
 mod seam;
 mod source_backoff;
-mod source_cuts;
+mod source_breaks;
 mod source_network;
 mod source_refused;
 mod source_resuming;
