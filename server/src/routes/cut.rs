@@ -10,7 +10,7 @@ use futures::{SinkExt, Stream, StreamExt, TryStreamExt, stream::SplitStream};
 use http::header;
 use wsio::{
     CloseCode, WsMessage, WsMeta, WsStream,
-    sse::{SseItem, SseReader},
+    sse::{SseEvent, SseItem, SseReader},
 };
 use wsio_axum::EventRequest;
 use wsio_events::{EventFeed, EventLog, FeedEnd};
@@ -66,8 +66,15 @@ async fn receive(messages: SplitStream<WsStream>, upstream: Option<EventLog>) {
     let mut items = SseReader::new(messages.map_ok(WsMessage::into_bytes));
     while let Some(Ok(item)) = items.next().await {
         if let (SseItem::Event(event), Some(log)) = (item, &upstream) {
-            log.append(event);
+            append(log, event);
         }
+    }
+}
+
+/// Appends an event of a client.
+pub(super) fn append(log: &EventLog, event: SseEvent) {
+    if let Err(error) = log.append(event) {
+        tracing::debug!(%error, "a client's event is not appended");
     }
 }
 

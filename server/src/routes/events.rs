@@ -94,7 +94,7 @@ impl Events {
         if self.upstream == Some(Upstream::Append) {
             let log = topic.log.clone();
             route = route.on_event(move |event| {
-                log.append(event);
+                cut::append(&log, event);
                 async {}
             });
         }
@@ -198,7 +198,12 @@ pub(super) fn publish() -> MethodRouter<Shared> {
                 }
                 event = event.with_name(name);
             }
-            let id = topic.log.append(event);
+            let id = match topic.log.append(event) {
+                Ok(id) => id,
+                Err(error) => {
+                    return (StatusCode::PAYLOAD_TOO_LARGE, format!("{error}\n")).into_response();
+                }
+            };
             if query.end {
                 topic.log.end();
             }
