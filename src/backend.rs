@@ -19,9 +19,6 @@ use crate::{
     options::Options,
 };
 
-#[cfg(feature = "http")]
-pub(crate) mod http;
-
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 use crate::target::browser::backend as selected;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
@@ -31,78 +28,96 @@ use crate::target::native::backend as selected;
 pub(crate) type Platform = selected::Socket;
 /// The selected target's additions to [`Builder`](crate::Builder).
 pub(crate) type PlatformOptions = <Platform as Backend>::PlatformOptions;
+/// The selected target's transport of a connection that is over.
+pub(crate) type Remains = <Platform as Backend>::Remains;
 
 pub(crate) use selected::{Moment, Timer};
 #[cfg(feature = "event-source")]
 pub(crate) use selected::{random_seed, refusal_header};
 
-/// A WebSocket, as a state machine that is polled.
+/// A WebSocket as a state machine that is polled.
 ///
-/// Every `cx` handed to one socket leads to the same waker, which wakes all who wait for the
+/// Every `cx` handed to one socket leads to the same waker, which wakes all tasks that wait for the
 /// connection, in whatever direction: a socket never has to know who is polling.
 pub(crate) trait Backend: Sized + Send + 'static {
-    /// What this target can be told about connecting, beyond what every target can.
+    /// The options for connecting that only this target has.
     type PlatformOptions: fmt::Debug + Clone + Default + Send + Sync;
+
+    /// The transport of a connection that is over. Dropping it may run a user's code.
+    type Remains: Send;
 
     /// Resolves to an open connection. Dropping the future closes the half-open socket.
     fn connect(
-        target: Endpoint,
+        endpoint: Endpoint,
         options: &Options,
-        setup: Self::PlatformOptions,
+        platform: Self::PlatformOptions,
     ) -> impl Future<Output = Result<(Self, Negotiated), Error>> + Send;
 
-    /// Whether this target lets us send a Close frame with `code`.
+    /// Returns whether this target can send a Close frame with `code`.
     fn may_close_with(code: CloseCode) -> bool;
 
-    /// Runs `task` with nobody waiting for it, as far as this target can do that without owning
-    /// a task for each connection.
-    fn settle(task: impl Future<Output = ()> + Send + 'static);
+    /// Runs the end of a connection whose stream was dropped, as far as this target can do that
+    /// without owning a task for each connection.
+    fn run_detached(task: impl Future<Output = ()> + Send + 'static);
 
-    /// The next message; once there are no more, how the connection ended, as often as asked.
+    /// Runs `task` to its end in the background, or drops it where nothing runs tasks.
+    fn spawn(task: impl Future<Output = ()> + Send + 'static);
+
+    /// Receives the next message; after the last one, returns how the connection ended, as often
+    /// as asked.
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<WsMessage, End>>;
 
     /// Drives the connection to its end without taking messages out of it: what arrives stays
-    /// readable by `poll_recv`, and no more is read ahead than a bounded amount.
+    /// readable by `poll_recv`, and no more than a bounded amount is read ahead.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End>;
 
-    /// Ready when less than the high-water mark waits to be sent.
+    /// Returns whether the peer is held back because nobody takes messages out, so that its
+    /// silence means nothing.
+    fn is_held_back(&self) -> bool;
+
+    /// Ready when less than the high-water mark waits to be sent. Fails unless the connection is
+    /// open.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>>;
 
-    /// Takes a message for sending.
+    /// Takes a message for sending. Fails unless the connection is open.
     fn send(&mut self, message: WsMessage) -> Result<(), Unsendable>;
 
-    /// Takes bytes for sending as binary messages and sets them on their way at once; how many
-    /// it took, which is at least one unless there are none. An empty write sends nothing.
+    /// Takes bytes for sending as binary messages, sets them on their way at once, and returns how
+    /// many it took: at least one unless there are none. An empty write sends nothing. `poll_ready`
+    /// must have been ready just before.
     fn write(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Result<usize, Unsendable>;
 
-    /// Ready when all that was taken for sending is out of this library's hands.
+    /// Ready when everything that was taken for sending is out of this library's hands.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>>;
 
     /// Begins the closing handshake, after what was taken for sending. Does nothing once begun.
     fn start_close(&mut self, frame: Option<CloseFrame>);
 
-    /// Returns whether messages that arrive after a [`start_close`](Backend::start_close) called now
-    /// would be discarded unread.
+    /// Returns whether messages that arrive after a [`start_close`](Backend::start_close) called
+    /// now would be discarded unread.
     fn discards_input_after_close(&self) -> bool;
 
-    /// Ends the connection because of what the peer sent: tells the peer why and discards all
-    /// that is not read yet. Does nothing once a failure is under way.
-    fn fail(&mut self, failure: Violation);
+    /// Ends the connection because of a message that was taken out: tells the peer why, and
+    /// discards everything behind it. Does nothing once the connection is over.
+    fn fail(&mut self, violation: &Violation);
 
-    /// Gives up at once: nothing is sent or received any more, and what the operating system
-    /// lent is given back. What was received before stays readable.
+    /// Gives up at once: nothing is sent or received any more. What was received before stays
+    /// readable.
     fn abort(&mut self, end: End);
 
-    /// Nobody will read any more: drops what is waiting and whatever still comes.
+    /// Discards the messages that wait to be read, and all that still come.
     fn discard_input(&mut self);
 
-    /// Whether a closing handshake has begun, from either side.
+    /// Takes the transport of a connection that is over, to be dropped where that may take time.
+    fn take_remains(&mut self) -> Option<Self::Remains>;
+
+    /// Returns whether a closing handshake has begun, from either side.
     fn is_closing(&self) -> bool;
 
-    /// How many bytes wait to be sent.
+    /// Returns how many bytes wait to be sent.
     fn buffered_amount(&self) -> usize;
 
-    /// When something was last received.
+    /// Returns when something was last received.
     fn last_activity(&self) -> Moment;
 }
 
@@ -237,5 +252,14 @@ impl Violation {
             cause: None,
             code,
         }
+    }
+
+    #[allow(dead_code, reason = "a browser does not tell the cause")]
+    pub(crate) fn caused_by(
+        mut self,
+        cause: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        self.cause = Some(std::sync::Arc::new(cause));
+        self
     }
 }

@@ -36,8 +36,8 @@ pub enum ErrorKind {
     InvalidProtocol,
     /// An option has a value that makes no sense, such as a message size of zero.
     InvalidOption,
-    /// The server answered with a subprotocol that was not asked for, or with none where one was.
-    /// A browser hides this: there it is `Network`.
+    /// The server selected a subprotocol that was not offered, or none of those that were. Most
+    /// browsers hide this: there the kind is `Network`.
     ProtocolRefused,
     /// The server answered the handshake with something else than a switch to WebSocket.
     /// A browser hides this: there it is `Network`.

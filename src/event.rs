@@ -138,8 +138,7 @@ impl CloseCode {
     pub const RESTART: Self = Self(1012);
     /// 1013: the server is overloaded; try again later.
     pub const TRY_AGAIN: Self = Self(1013);
-    /// 1014: a gateway got an invalid answer from the server behind it. Natively it can be
-    /// neither sent nor received: tungstenite takes it for an invalid code.
+    /// 1014: a gateway got an invalid answer from the server behind it.
     pub const BAD_GATEWAY: Self = Self(1014);
 
     /// What is added to an HTTP status to make a code of it.
@@ -175,10 +174,16 @@ impl CloseCode {
         }
     }
 
-    /// Whether this code is one for applications and libraries: 3000 to 4999.
+    /// Returns whether this code is one for applications and libraries: 3000 to 4999.
     #[must_use]
     pub fn is_private(self) -> bool {
         (3000..=4999).contains(&self.0)
+    }
+
+    /// Returns whether a Close frame may carry this code (RFC 6455 § 7.4 and its registry).
+    #[allow(dead_code, reason = "a browser checks the frames itself")]
+    pub(crate) fn is_allowed_on_the_wire(self) -> bool {
+        matches!(self.0, 1000..=1003 | 1007..=1014) || self.is_private()
     }
 }
 

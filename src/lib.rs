@@ -74,6 +74,7 @@ mod pair;
 #[cfg(feature = "sse")]
 pub mod sse;
 mod target;
+mod text;
 
 pub use pharos;
 
@@ -84,4 +85,5 @@ pub use self::{
     message::WsMessage,
     pair::{Builder, WsMeta, WsStream},
     target::*,
+    text::WsText,
 };

@@ -2,44 +2,46 @@
 
 use bytes::Bytes;
 
+use crate::WsText;
+
 /// One WebSocket message.
 ///
-/// There is nothing else: a browser can neither send nor receive any other frame, so no code
-/// above the wire has to deal with Ping, Pong or Close.
+/// A browser can neither send nor receive any other frame, so that no code above the connection
+/// has to deal with Ping, Pong or Close. Cloning a message copies no payload.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum WsMessage {
     /// A text message.
-    Text(String),
+    Text(WsText),
     /// A binary message.
     Binary(Bytes),
 }
 
 impl WsMessage {
-    /// The length of the payload in bytes; of a text, in UTF-8.
+    /// Returns the length of the payload in bytes; of a text, in UTF-8.
     #[must_use]
     pub fn len(&self) -> usize {
         self.as_ref().len()
     }
 
-    /// Whether the payload is empty.
+    /// Returns whether the payload is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether this is a text message.
+    /// Returns whether this is a text message.
     #[must_use]
     pub fn is_text(&self) -> bool {
         matches!(self, Self::Text(_))
     }
 
-    /// Whether this is a binary message.
+    /// Returns whether this is a binary message.
     #[must_use]
     pub fn is_binary(&self) -> bool {
         matches!(self, Self::Binary(_))
     }
 
-    /// The text, if this is a text message.
+    /// Returns the text of a text message.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -48,11 +50,11 @@ impl WsMessage {
         }
     }
 
-    /// The payload, without copying; of a text, its UTF-8 bytes.
+    /// Returns the payload without copying it; of a text, its UTF-8 bytes.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self {
-            Self::Text(text) => text.into(),
+            Self::Text(text) => text.into_bytes(),
             Self::Binary(bytes) => bytes,
         }
     }
@@ -67,15 +69,21 @@ impl AsRef<[u8]> for WsMessage {
     }
 }
 
+impl From<WsText> for WsMessage {
+    fn from(text: WsText) -> Self {
+        Self::Text(text)
+    }
+}
+
 impl From<String> for WsMessage {
     fn from(text: String) -> Self {
-        Self::Text(text)
+        Self::Text(text.into())
     }
 }
 
 impl From<&str> for WsMessage {
     fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
+        Self::Text(text.into())
     }
 }
 
@@ -105,9 +113,6 @@ impl From<WsMessage> for Bytes {
 
 impl From<WsMessage> for Vec<u8> {
     fn from(message: WsMessage) -> Self {
-        match message {
-            WsMessage::Text(text) => text.into_bytes(),
-            WsMessage::Binary(bytes) => bytes.into(),
-        }
+        message.into_bytes().into()
     }
 }

@@ -9,3 +9,13 @@ pub(crate) mod frames;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 #[path = "native/mod.rs"]
 pub mod native;
+
+#[cfg(all(feature = "http", target_family = "wasm", target_os = "unknown"))]
+#[path = "sse/source/http/fetch_client.rs"]
+pub(crate) mod http_client;
+#[cfg(all(
+    feature = "http",
+    not(all(target_family = "wasm", target_os = "unknown"))
+))]
+#[path = "sse/source/http/native_client.rs"]
+pub(crate) mod http_client;

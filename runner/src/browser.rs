@@ -12,7 +12,6 @@ use serde_json::Value;
 const MODE: &str = "WASM_BINDGEN_USE_";
 /// The mode for who has not chosen one. Cargo's configuration sets it too, for wasm-pack.
 const WINDOW: &str = "WASM_BINDGEN_USE_BROWSER";
-const TIMEOUT: &str = "WASM_BINDGEN_TEST_TIMEOUT";
 const CAPABILITIES: &str = "WASM_BINDGEN_TEST_WEBDRIVER_JSON";
 
 /// Naming any of these says which browser to use.
@@ -52,9 +51,6 @@ pub(crate) fn configure(tests: &mut Command, has_tests: bool, folder: &Path) -> 
         Some(_) => tests.env_remove(WINDOW),
         None => tests.env(WINDOW, "1"),
     };
-    if env::var_os(TIMEOUT).is_none() {
-        tests.env(TIMEOUT, "600");
-    }
     let outside = mode.is_some_and(|mode| mode == "NODE_EXPERIMENTAL" || mode == "DENO");
     if outside || !has_tests || env::var_os("NO_HEADLESS").is_some() {
         return Ok(());

@@ -4,9 +4,6 @@
 pub(crate) mod backend;
 mod builder;
 
-#[cfg(feature = "http")]
-mod http;
-
 use web_sys::WebSocket;
 
 pub use self::backend::Transport;

@@ -6,7 +6,7 @@ const STATUS_LINE: usize = 12;
 /// Reads an HTTP head as it passes by, so that nothing behind it is given to tungstenite, which
 /// would keep it to itself.
 #[derive(Debug, Default)]
-pub(super) struct HttpHead {
+pub(crate) struct HttpHead {
     /// Its first bytes, and how many there are.
     first: [u8; STATUS_LINE],
     len: usize,
@@ -16,7 +16,7 @@ pub(super) struct HttpHead {
 
 impl HttpHead {
     /// How many of these bytes are to be given.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> usize {
         for (index, byte) in bytes.iter().enumerate() {
             if let Some(place) = self.first.get_mut(self.len) {
                 *place = *byte;

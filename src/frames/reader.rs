@@ -1,308 +1,249 @@
-//! What arrives, taken apart into frames.
+//! The reading half of RFC 6455: frames in, messages out.
+
+mod input;
+mod message;
 
 use std::{
-    io::{self, Cursor},
-    mem,
-    pin::{Pin, pin},
+    io,
+    pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use bytes::{BufMut as _, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
-use tokio_tungstenite::tungstenite::{
-    self, Message, Utf8Bytes,
-    protocol::{
-        Role,
-        frame::{
-            FrameHeader,
-            coding::{Data, OpCode},
-        },
-    },
+use bytes::Bytes;
+use tokio::io::AsyncRead;
+use tokio_tungstenite::tungstenite::protocol::frame::{
+    FrameHeader,
+    coding::{Control, Data, OpCode},
 };
 
-use super::{buffer_pool, http_head::HttpHead, writer::mask};
+use self::{
+    input::InputBuffer,
+    message::{FramePayload, Message},
+};
+use super::Role;
+use crate::{
+    ErrorKind, WsMessage,
+    backend::Violation,
+    event::{CloseCode, CloseFrame},
+};
 
-/// How many bytes are asked for when nothing is known of what comes.
-const FIRST: usize = 4 * 1024;
+/// The largest payload of a control frame, in bytes (RFC 6455 § 5.5).
+const MAX_CONTROL: usize = 125;
 
-/// What is missing of a message from which on it is read into its own memory: for less, a read
-/// that brings the next message, too, is worth more than a copy.
-const DIRECT: usize = 64 * 1024;
-
-/// Messages of one frame, which nearly all are, and the bytes that are left for tungstenite:
-/// control frames, messages of several frames, and everything that is wrong.
+/// Parses what a transport delivers, checks every frame against RFC 6455, and assembles messages.
 ///
-/// tungstenite has a read buffer for every connection, which is as large as its largest message
-/// was, and zeroes it for every read. Here memory is held only while there is something in it: a
-/// message has its own, and what is read ahead is in a buffer of the thread's.
+/// Memory follows the bytes that arrived: the length in a header reserves nothing, and the shared
+/// buffer goes back to the thread's pool whenever a read finds nothing.
 pub(crate) struct FrameReader {
-    buffer: Box<[u8]>,
-    start: usize,
-    end: usize,
-    /// Whether the last read brought all that was asked for.
-    is_busy: bool,
-    expecting: Expecting,
-    limits: Option<(Role, usize)>,
-    is_fragmented: bool,
+    role: Role,
+    max_message_size: usize,
+    input: InputBuffer,
+    /// The frame whose header was read.
+    frame: Option<Frame>,
+    /// The message of which a fragment was read.
+    fragmented: Option<Message>,
 }
 
-enum Expecting {
-    Head(HttpHead),
-    Frame,
-    /// The rest of our message.
-    Message(Partial),
-    /// So many bytes for tungstenite.
-    Others(u64),
-    /// Nothing any more; tungstenite is told.
-    End,
+/// A frame whose payload is not complete.
+struct Frame {
+    kind: FrameKind,
+    payload: FramePayload,
 }
 
-struct Partial {
-    is_text: bool,
-    mask: Option<[u8; 4]>,
-    payload: BytesMut,
-    missing: usize,
+#[derive(Clone, Copy)]
+enum FrameKind {
+    /// A message, or the fragment of one.
+    Data {
+        is_text: bool,
+        is_final: bool,
+    },
+    Ping,
+    Pong,
+    Close,
 }
 
-/// What is to be done about what has arrived.
-pub(crate) enum Arrived {
-    Message(Message),
-    /// tungstenite is to be asked.
-    Others,
+/// What a frame brought.
+pub(crate) enum Incoming {
+    Message(WsMessage),
+    Ping(Bytes),
+    /// The peer's Close frame; nothing behind it counts.
+    Close(Option<CloseFrame>),
+    /// A Pong, or a fragment that does not complete its message.
+    Nothing,
+    /// The transport has ended.
+    Eof,
+}
+
+/// An error that ends the reading.
+pub(crate) enum ReadError {
+    Io(io::Error),
+    Violation(Violation),
 }
 
 impl FrameReader {
-    pub(crate) fn new() -> Self {
+    /// `read` is what was read of the frames already.
+    pub(crate) fn new(role: Role, max_message_size: usize, read: &[u8]) -> Self {
         Self {
-            buffer: Box::default(),
-            start: 0,
-            end: 0,
-            is_busy: false,
-            expecting: Expecting::Head(HttpHead::default()),
-            limits: None,
-            is_fragmented: false,
+            role,
+            max_message_size,
+            input: InputBuffer::new(read),
+            frame: None,
+            fragmented: None,
         }
     }
 
-    /// From here on there are frames.
-    pub(crate) fn begin(&mut self, role: Role, max_message_size: usize) {
-        self.expecting = Expecting::Frame;
-        self.limits = Some((role, max_message_size));
-    }
-
-    /// Reads for tungstenite: only what is for it.
-    pub(crate) fn poll_read(
-        &mut self,
-        io: Pin<&mut (impl AsyncRead + ?Sized)>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.expecting {
-            Expecting::Frame | Expecting::Message(_) => return Poll::Pending,
-            Expecting::End => return Poll::Ready(Ok(())),
-            Expecting::Head(_) | Expecting::Others(_) => {}
-        }
-        if self.is_empty() && !ready!(self.poll_fill(io, cx))? {
-            return Poll::Ready(Ok(()));
-        }
-        let there = &self.buffer[self.start..self.end];
-        let there = &there[..there.len().min(buf.remaining())];
-        let taken = match &mut self.expecting {
-            Expecting::Head(head) => head.take(there),
-            Expecting::Others(left) => {
-                let taken = there
-                    .len()
-                    .min(usize::try_from(*left).unwrap_or(usize::MAX));
-                *left -= taken as u64;
-                if *left == 0 {
-                    self.expecting = Expecting::Frame;
-                }
-                taken
-            }
-            _ => 0,
-        };
-        buf.put_slice(&self.buffer[self.start..self.start + taken]);
-        self.start += taken;
-        Poll::Ready(Ok(()))
-    }
-
-    /// Our next message, or what else is next.
+    /// Reads the next frame.
     pub(crate) fn poll_next(
         &mut self,
         mut io: Pin<&mut (impl AsyncRead + ?Sized)>,
         cx: &mut Context<'_>,
-    ) -> Poll<tungstenite::Result<Arrived>> {
+    ) -> Poll<Result<Incoming, ReadError>> {
         loop {
-            match &mut self.expecting {
-                Expecting::Frame => {
-                    if let Some(arrived) = self.next_frame()? {
-                        return Poll::Ready(Ok(arrived));
-                    }
-                }
-                Expecting::Message(partial) if partial.missing > 0 => {}
-                Expecting::Message(_) => {
-                    return Poll::Ready(self.finish().map(Arrived::Message));
-                }
-                _ => return Poll::Ready(Ok(Arrived::Others)),
+            if self.frame.is_none() {
+                self.frame = self.next_header()?;
             }
-            if !ready!(self.poll_more(io.as_mut(), cx))? {
-                self.expecting = Expecting::End;
+            if let Some(mut frame) = self.frame.take() {
+                frame.payload.take_from(&mut self.input);
+                if frame.payload.is_complete() {
+                    return Poll::Ready(self.complete(frame).map_err(Into::into));
+                }
+                self.frame = Some(frame);
+            }
+            let payload = self.frame.as_mut().map(|frame| &mut frame.payload);
+            let read = match payload {
+                Some(payload) if payload.is_worth_a_read_of_its_own() => {
+                    self.input.give_back();
+                    payload.poll_read(io.as_mut(), cx)
+                }
+                payload => {
+                    let expected = payload.map_or(0, |payload| payload.missing());
+                    self.input.poll_fill(io.as_mut(), cx, expected)
+                }
+            };
+            if ready!(read).map_err(ReadError::Io)? == 0 {
+                return Poll::Ready(Ok(Incoming::Eof));
             }
         }
     }
 
-    /// Whether what comes next is for tungstenite.
-    pub(crate) fn is_for_others(&self) -> bool {
-        matches!(self.expecting, Expecting::Others(_) | Expecting::End)
+    /// Parses and checks the next header, if it is there whole.
+    fn next_header(&mut self) -> Result<Option<Frame>, Violation> {
+        let mut cursor = io::Cursor::new(self.input.bytes());
+        let parsed = FrameHeader::parse(&mut cursor)
+            .map_err(|error| broken("reserved opcode").caused_by(error))?;
+        let Some((header, len)) = parsed else {
+            return Ok(None);
+        };
+        let head = cursor.position() as usize;
+        if header.rsv1 || header.rsv2 || header.rsv3 {
+            return Err(broken("reserved bit set without an extension"));
+        }
+        if header.mask.is_some() != (self.role == Role::Server) {
+            return Err(broken("frame masked by the server, or not by the client"));
+        }
+        let frame = match header.opcode {
+            OpCode::Control(control) => control_frame(control, &header, len)?,
+            OpCode::Data(data) => self.data_frame(data, &header, len)?,
+        };
+        self.input.consume(head);
+        Ok(Some(frame))
     }
 
-    /// More of what is expected; whether there is.
-    fn poll_more(
+    fn data_frame(
         &mut self,
-        io: Pin<&mut (impl AsyncRead + ?Sized)>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<bool>> {
-        match &mut self.expecting {
-            Expecting::Message(partial) if partial.missing >= DIRECT => {
-                // It is empty: the message has taken all.
-                (self.start, self.end) = (0, 0);
-                buffer_pool::give_back(mem::take(&mut self.buffer));
-                self.is_busy = false;
-                partial.poll_read(io, cx)
+        data: Data,
+        header: &FrameHeader,
+        len: u64,
+    ) -> Result<Frame, Violation> {
+        let message = match (data, &self.fragmented) {
+            (Data::Text, None) => Message::new(true),
+            (Data::Binary, None) => Message::new(false),
+            (Data::Continue, Some(_)) => self.fragmented.take().unwrap_or_default(),
+            (Data::Continue, None) => return Err(broken("continuation of no message")),
+            (Data::Text | Data::Binary, Some(_)) => {
+                return Err(broken("new message inside a fragmented one"));
             }
-            _ => {
-                let more = ready!(self.poll_fill(io, cx));
-                if let Expecting::Message(partial) = &mut self.expecting {
-                    self.start += partial.take(&self.buffer[self.start..self.end]);
+            (Data::Reserved(_), _) => return Err(broken("reserved opcode")),
+        };
+        let room = self.max_message_size.saturating_sub(message.len());
+        let len = usize::try_from(len).ok().filter(|len| *len <= room);
+        let Some(len) = len else {
+            return Err(Violation::message_too_big());
+        };
+        let kind = FrameKind::Data {
+            is_text: message.is_text,
+            is_final: header.is_final,
+        };
+        let payload = FramePayload::new(message, header.mask, len);
+        Ok(Frame { kind, payload })
+    }
+
+    /// Turns a complete frame into what it brought.
+    fn complete(&mut self, frame: Frame) -> Result<Incoming, Violation> {
+        let mut message = frame.payload.finish();
+        match frame.kind {
+            FrameKind::Data { is_final: true, .. } => message.finish().map(Incoming::Message),
+            FrameKind::Data { is_text, .. } => {
+                if is_text {
+                    message.check_text(false)?;
                 }
-                Poll::Ready(more)
+                self.fragmented = Some(message);
+                Ok(Incoming::Nothing)
             }
+            FrameKind::Ping => Ok(Incoming::Ping(message.into_bytes())),
+            FrameKind::Pong => Ok(Incoming::Nothing),
+            FrameKind::Close => close_frame(&message.into_bytes()).map(Incoming::Close),
         }
-    }
-
-    /// What is next, if its header is there.
-    fn next_frame(&mut self) -> tungstenite::Result<Option<Arrived>> {
-        let mut cursor = Cursor::new(&self.buffer[self.start..self.end]);
-        let (header, len) = match FrameHeader::parse(&mut cursor) {
-            Ok(Some(parsed)) => parsed,
-            Ok(None) => return Ok(None),
-            Err(_) => {
-                // It is tungstenite that says what is wrong.
-                self.expecting = Expecting::Others(u64::MAX);
-                return Ok(Some(Arrived::Others));
-            }
-        };
-        let head = cursor.position();
-        let Some(len) = self.length_of_ours(&header, len) else {
-            if let OpCode::Data(_) = header.opcode {
-                self.is_fragmented = !header.is_final;
-            }
-            self.expecting = Expecting::Others(head.saturating_add(len));
-            return Ok(Some(Arrived::Others));
-        };
-        self.start += head as usize;
-        let mut partial = Partial {
-            is_text: header.opcode == OpCode::Data(Data::Text),
-            mask: header.mask,
-            payload: BytesMut::with_capacity(len),
-            missing: len,
-        };
-        self.start += partial.take(&self.buffer[self.start..self.end]);
-        self.expecting = Expecting::Message(partial);
-        Ok(match &self.expecting {
-            Expecting::Message(partial) if partial.missing > 0 => None,
-            _ => Some(Arrived::Message(self.finish()?)),
-        })
-    }
-
-    /// The length, if the frame is a message, and one that breaks no rule.
-    fn length_of_ours(&self, header: &FrameHeader, len: u64) -> Option<usize> {
-        let (role, max) = self.limits?;
-        let is_message = matches!(header.opcode, OpCode::Data(Data::Text | Data::Binary));
-        let is_whole = header.is_final && !self.is_fragmented;
-        let is_plain = !(header.rsv1 || header.rsv2 || header.rsv3);
-        let is_masked = header.mask.is_some() == (role == Role::Server);
-        let len = usize::try_from(len).ok().filter(|len| *len <= max);
-        len.filter(|_| is_message && is_whole && is_plain && is_masked)
-    }
-
-    /// The message that is complete.
-    fn finish(&mut self) -> tungstenite::Result<Message> {
-        let expecting = mem::replace(&mut self.expecting, Expecting::Frame);
-        let Expecting::Message(partial) = expecting else {
-            return Err(io::Error::from(io::ErrorKind::InvalidData).into());
-        };
-        let mut payload = partial.payload;
-        if let Some(bytes) = partial.mask {
-            mask(bytes, &mut payload);
-        }
-        let payload = payload.freeze();
-        Ok(if partial.is_text {
-            Message::Text(Utf8Bytes::try_from(payload)?)
-        } else {
-            Message::Binary(payload)
-        })
-    }
-
-    fn is_empty(&self) -> bool {
-        self.start == self.end
-    }
-
-    /// Reads more, behind what is there; whether it is not the end.
-    fn poll_fill(
-        &mut self,
-        io: Pin<&mut (impl AsyncRead + ?Sized)>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<bool>> {
-        if self.buffer.is_empty() {
-            self.buffer = buffer_pool::take(buffer_pool::SIZE);
-        }
-        // At most a part of a header is left.
-        self.buffer.copy_within(self.start..self.end, 0);
-        (self.start, self.end) = (0, self.end - self.start);
-        let wanted = match &self.expecting {
-            _ if self.is_busy => buffer_pool::SIZE,
-            Expecting::Message(partial) => partial.missing + FIRST,
-            _ => FIRST,
-        };
-        let room = wanted.min(self.buffer.len()).max(self.end);
-        let mut buf = ReadBuf::new(&mut self.buffer[self.end..room]);
-        let read = io.poll_read(cx, &mut buf);
-        let (filled, remaining) = (buf.filled().len(), buf.remaining());
-        if self.end + filled == 0 {
-            buffer_pool::give_back(mem::take(&mut self.buffer));
-        }
-        self.is_busy = read.is_ready() && remaining == 0;
-        self.end += filled;
-        ready!(read)?;
-        Poll::Ready(Ok(filled > 0))
     }
 }
 
-impl Partial {
-    /// Takes what is its own; how much.
-    fn take(&mut self, bytes: &[u8]) -> usize {
-        let taken = bytes.len().min(self.missing);
-        self.payload.extend_from_slice(&bytes[..taken]);
-        self.missing -= taken;
-        taken
-    }
-
-    /// Reads into the message itself; whether it is not the end.
-    fn poll_read(
-        &mut self,
-        mut io: Pin<&mut (impl AsyncRead + ?Sized)>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<bool>> {
-        let mut room = (&mut self.payload).limit(self.missing);
-        let read = ready!(pin!(io.read_buf(&mut room)).poll(cx))?;
-        self.missing -= read;
-        Poll::Ready(Ok(read > 0))
-    }
+fn control_frame(control: Control, header: &FrameHeader, len: u64) -> Result<Frame, Violation> {
+    let len = usize::try_from(len).ok().filter(|len| *len <= MAX_CONTROL);
+    let Some(len) = len.filter(|_| header.is_final) else {
+        return Err(broken("control frame fragmented, or longer than 125 bytes"));
+    };
+    let kind = match control {
+        Control::Ping => FrameKind::Ping,
+        Control::Pong => FrameKind::Pong,
+        Control::Close => FrameKind::Close,
+        Control::Reserved(_) => return Err(broken("reserved opcode")),
+    };
+    let payload = FramePayload::new(Message::new(false), header.mask, len);
+    Ok(Frame { kind, payload })
 }
 
-impl Drop for FrameReader {
-    fn drop(&mut self) {
-        buffer_pool::give_back(mem::take(&mut self.buffer));
+/// Parses the payload of a Close frame (RFC 6455 § 5.5.1).
+fn close_frame(payload: &[u8]) -> Result<Option<CloseFrame>, Violation> {
+    let Some((code, reason)) = payload.split_first_chunk::<2>() else {
+        return match payload {
+            [] => Ok(None),
+            _ => Err(broken("Close frame with half a code")),
+        };
+    };
+    let code = CloseCode::from(u16::from_be_bytes(*code));
+    if !code.is_allowed_on_the_wire() {
+        return Err(broken("close code that must not be sent"));
+    }
+    let reason = std::str::from_utf8(reason).map_err(|error| not_utf8().caused_by(error))?;
+    Ok(Some(CloseFrame {
+        code,
+        reason: reason.to_owned(),
+    }))
+}
+
+fn broken(rule: &'static str) -> Violation {
+    let message = "the peer violated the WebSocket protocol";
+    Violation::new(ErrorKind::Protocol, message, CloseCode::PROTOCOL)
+        .caused_by(io::Error::new(io::ErrorKind::InvalidData, rule))
+}
+
+fn not_utf8() -> Violation {
+    let message = "the peer sent text that is not UTF-8";
+    Violation::new(ErrorKind::Protocol, message, CloseCode::INVALID_DATA)
+}
+
+impl From<Violation> for ReadError {
+    fn from(violation: Violation) -> Self {
+        Self::Violation(violation)
     }
 }

@@ -1,123 +1,157 @@
-//! Frames that are written past tungstenite.
+//! The writing half of RFC 6455: messages in, frames out.
+
+mod chunk;
 
 use std::{
+    collections::VecDeque,
     io::{self, IoSlice},
-    iter, mem,
+    iter,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use tokio::io::AsyncWrite;
-use tokio_tungstenite::tungstenite::protocol::{
-    Role,
-    frame::{
-        FrameHeader,
-        coding::{Data, OpCode},
-    },
+use tokio_tungstenite::tungstenite::protocol::frame::{
+    FrameHeader,
+    coding::{Control, Data, OpCode},
 };
 
-use super::buffer_pool;
+use self::chunk::{Chunk, KEPT};
+use super::{Role, buffer_pool, mask::gather};
+use crate::{WsMessage, event::CloseFrame};
 
-/// How many bytes a frame's header has at most (RFC 6455 § 5.2).
+/// The longest frame header, in bytes (RFC 6455 § 5.2).
 pub(crate) const FRAME_HEADER: usize = 14;
 
-/// The payload up to which copying is cheaper than handing the system two pieces.
+/// The payload up to which a copy is cheaper than a second piece for the system to write.
 const SMALL: usize = 4 * 1024;
 
-/// What is kept for the next little message, in bytes.
-const KEPT: usize = 512;
+/// The payload from which on it is written from where it lies instead of being copied.
+const LARGE: usize = 16 * 1024;
 
-/// What the operating system has not taken yet, of whole frames: it goes before anything else.
+/// How many pieces are written at once.
+const PIECES: usize = 16;
+
+/// Makes frames, and keeps what the transport has not taken yet, in order.
 ///
-/// tungstenite copies a message into a buffer that it keeps, however large it was. The frames of
-/// messages and of written bytes are made here instead, in memory that goes back when they are
-/// written.
-#[derive(Default)]
+/// What waits is held in chunks that are never moved, however much there is. Payloads that need no
+/// mask are not copied if they are large.
 pub(crate) struct FrameWriter {
-    buffer: Box<[u8]>,
-    start: usize,
-    end: usize,
+    role: Role,
+    chunks: VecDeque<Chunk>,
+    /// The bytes in all chunks.
+    len: usize,
 }
 
 impl FrameWriter {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.start == self.end
+    pub(crate) fn new(role: Role) -> Self {
+        Self {
+            role,
+            chunks: VecDeque::new(),
+            len: 0,
+        }
     }
 
-    /// Writes what is there.
+    /// Returns how many bytes wait for the transport.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Writes everything that waits.
     pub(crate) fn poll_write(
         &mut self,
         mut io: Pin<&mut (impl AsyncWrite + ?Sized)>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        while !self.is_empty() {
-            let rest = &self.buffer[self.start..self.end];
-            let written = ready!(io.as_mut().poll_write(cx, rest))?;
-            self.start += nonzero(written)?;
+        while self.len > 0 {
+            let is_vectored = self.chunks.len() > 1 && io.is_write_vectored();
+            let written = if is_vectored {
+                let chunks = self.chunks.iter().take(PIECES);
+                let pieces: Vec<_> = chunks.map(|chunk| IoSlice::new(chunk.as_ref())).collect();
+                ready!(io.as_mut().poll_write_vectored(cx, &pieces))
+            } else {
+                let front = self.chunks.front().map_or(&[][..], Chunk::as_ref);
+                ready!(io.as_mut().poll_write(cx, front))
+            };
+            self.advance(nonzero(written?)?);
         }
-        self.clear();
         Poll::Ready(Ok(()))
     }
 
-    /// Forgets what is there.
+    /// Discards everything that waits.
     pub(crate) fn clear(&mut self) {
-        (self.start, self.end) = (0, 0);
-        if self.buffer.len() > KEPT {
-            buffer_pool::give_back(mem::take(&mut self.buffer));
+        self.advance(self.len);
+    }
+
+    /// Takes a message, to be written later.
+    pub(crate) fn push_message(&mut self, message: &WsMessage) -> io::Result<()> {
+        let (kind, payload) = match message {
+            WsMessage::Text(text) => (Data::Text, text.as_bytes()),
+            WsMessage::Binary(bytes) => (Data::Binary, &bytes[..]),
+        };
+        let header = Header::new(OpCode::Data(kind), self.role, payload.len())?;
+        if header.key.is_none() && payload.len() >= LARGE {
+            self.push_bytes(header.as_ref());
+            self.push_shared(message.clone().into_bytes());
+        } else {
+            self.push_frame(&header, iter::once(payload), payload.len());
         }
-    }
-
-    /// Takes bytes that belong behind what is there.
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.reserve(bytes.len());
-        self.buffer[self.end..][..bytes.len()].copy_from_slice(bytes);
-        self.end += bytes.len();
-    }
-
-    /// Makes a message, to be written later.
-    pub(crate) fn push_message(
-        &mut self,
-        role: Role,
-        kind: Data,
-        payload: &[u8],
-    ) -> io::Result<()> {
-        let key = key(role);
-        let mut header = [0; FRAME_HEADER];
-        let header = format(&mut header, kind, key, payload.len())?;
-        self.push_frame(header, key, iter::once(payload), payload.len());
         Ok(())
     }
 
-    /// Makes a binary message of the first `len` of some bytes, and writes of it what `io` takes
-    /// at once.
+    pub(crate) fn push_ping(&mut self) -> io::Result<()> {
+        self.push_control(Control::Ping, &[])
+    }
+
+    pub(crate) fn push_pong(&mut self, payload: &[u8]) -> io::Result<()> {
+        self.push_control(Control::Pong, payload)
+    }
+
+    pub(crate) fn push_close(&mut self, frame: Option<&CloseFrame>) -> io::Result<()> {
+        let mut payload = Vec::new();
+        if let Some(frame) = frame {
+            payload.extend_from_slice(&u16::from(frame.code).to_be_bytes());
+            payload.extend_from_slice(frame.reason.as_bytes());
+        }
+        self.push_control(Control::Close, &payload)
+    }
+
+    fn push_control(&mut self, control: Control, payload: &[u8]) -> io::Result<()> {
+        let header = Header::new(OpCode::Control(control), self.role, payload.len())?;
+        self.push_frame(&header, iter::once(payload), payload.len());
+        Ok(())
+    }
+
+    /// Makes a binary message of the first `len` of some bytes, and writes of it what the
+    /// transport takes at once.
     pub(crate) fn write_message(
         &mut self,
         mut io: Pin<&mut (impl AsyncWrite + ?Sized)>,
         cx: &mut Context<'_>,
-        role: Role,
         bytes: &[IoSlice<'_>],
         len: usize,
     ) -> io::Result<()> {
-        let key = key(role);
-        let mut header = [0; FRAME_HEADER];
-        let header = format(&mut header, Data::Binary, key, len)?;
-        if key.is_some() || len <= SMALL || !self.is_empty() || !io.is_write_vectored() {
-            self.push_frame(header, key, first(bytes, len), len);
+        let header = Header::new(OpCode::Data(Data::Binary), self.role, len)?;
+        let is_copied = header.key.is_some() || len <= SMALL;
+        if is_copied || self.len > 0 || !io.is_write_vectored() {
+            self.push_frame(&header, first(bytes, len), len);
             return match self.poll_write(io, cx) {
                 Poll::Ready(written) => written,
                 Poll::Pending => Ok(()),
             };
         }
-        let slices: Vec<_> = iter::once(header).chain(first(bytes, len)).collect();
-        let gathered: Vec<_> = slices.iter().map(|slice| IoSlice::new(slice)).collect();
-        let mut written = match io.as_mut().poll_write_vectored(cx, &gathered) {
+        let slices: Vec<_> = iter::once(header.as_ref())
+            .chain(first(bytes, len))
+            .collect();
+        let pieces: Vec<_> = slices.iter().map(|slice| IoSlice::new(slice)).collect();
+        let mut written = match io.as_mut().poll_write_vectored(cx, &pieces) {
             Poll::Ready(written) => nonzero(written?)?,
             Poll::Pending => 0,
         };
-        self.reserve(header.len() + len - written);
         for slice in slices {
             let skipped = written.min(slice.len());
-            self.push(&slice[skipped..]);
+            self.push_bytes(&slice[skipped..]);
             written -= skipped;
         }
         Ok(())
@@ -125,33 +159,70 @@ impl FrameWriter {
 
     fn push_frame<'a>(
         &mut self,
-        header: &[u8],
-        key: Option<[u8; 4]>,
-        slices: impl Iterator<Item = &'a [u8]>,
+        header: &Header,
+        payload: impl Iterator<Item = &'a [u8]>,
         len: usize,
     ) {
-        self.reserve(header.len() + len);
-        self.push(header);
-        let payload = &mut self.buffer[self.end..][..len];
-        gather(slices, key.unwrap_or_default(), payload);
-        self.end += len;
+        let head = header.as_ref();
+        let room = self.room(head.len() + len);
+        let (before, behind) = room.split_at_mut(head.len());
+        before.copy_from_slice(head);
+        gather(payload, header.key.unwrap_or_default(), behind);
     }
 
-    /// Makes room for so many bytes more.
-    fn reserve(&mut self, len: usize) {
-        let needed = self.end + len;
-        if len == 0 || needed <= self.buffer.len() {
-            return;
+    fn push_bytes(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.room(bytes.len()).copy_from_slice(bytes);
         }
-        let waiting = self.end - self.start;
-        let mut buffer = buffer_pool::take((waiting + len).next_power_of_two().max(KEPT));
-        buffer[..waiting].copy_from_slice(&self.buffer[self.start..self.end]);
-        buffer_pool::give_back(mem::replace(&mut self.buffer, buffer));
-        (self.start, self.end) = (0, waiting);
+    }
+
+    fn push_shared(&mut self, bytes: Bytes) {
+        self.len += bytes.len();
+        self.chunks.push_back(Chunk::Shared(bytes));
+    }
+
+    /// Makes room for so many bytes behind what waits, all in one piece.
+    fn room(&mut self, len: usize) -> &mut [u8] {
+        if self.chunks.back().is_none_or(|chunk| chunk.room() < len) {
+            if self.len == 0 {
+                self.chunks.clear();
+            }
+            let least = match self.chunks.back() {
+                None | Some(Chunk::Shared(_)) => KEPT,
+                Some(Chunk::Frames { .. }) if self.len < LARGE => SMALL,
+                Some(Chunk::Frames { .. }) => buffer_pool::SIZE,
+            };
+            self.chunks.push_back(Chunk::new(len.max(least)));
+        }
+        self.len += len;
+        match self.chunks.back_mut() {
+            Some(chunk) => chunk.extend(len),
+            None => &mut [],
+        }
+    }
+
+    /// Drops what was written.
+    fn advance(&mut self, mut written: usize) {
+        self.len -= written;
+        let mut chunks = self.chunks.len();
+        while let Some(chunk) = self.chunks.front_mut() {
+            let taken = written.min(chunk.as_ref().len());
+            chunk.advance(taken);
+            written -= taken;
+            if !chunk.as_ref().is_empty() {
+                return;
+            }
+            // The last one, if it is small, is there for the next small message.
+            if chunks == 1 && chunk.is_kept() {
+                return chunk.reset();
+            }
+            self.chunks.pop_front();
+            chunks -= 1;
+        }
     }
 }
 
-/// A system that takes nothing will not take more later.
+/// A transport that takes nothing will not take more later.
 fn nonzero(written: usize) -> io::Result<usize> {
     match written {
         0 => Err(io::ErrorKind::WriteZero.into()),
@@ -159,23 +230,7 @@ fn nonzero(written: usize) -> io::Result<usize> {
     }
 }
 
-/// What a message is masked with: a client's has to be (RFC 6455 § 5.1), by what nobody foresees.
-fn key(role: Role) -> Option<[u8; 4]> {
-    (role == Role::Client).then(rand::random)
-}
-
-fn format(space: &mut [u8], kind: Data, mask: Option<[u8; 4]>, len: usize) -> io::Result<&[u8]> {
-    let header = FrameHeader {
-        opcode: OpCode::Data(kind),
-        mask,
-        ..FrameHeader::default()
-    };
-    let formatted = header.format(len as u64, &mut &mut *space);
-    formatted.map_err(io::Error::other)?;
-    Ok(&space[..header.len(len as u64)])
-}
-
-/// The first `len` bytes of some slices.
+/// Returns the first `len` bytes of some slices.
 fn first<'a>(slices: &'a [IoSlice<'_>], len: usize) -> impl Iterator<Item = &'a [u8]> {
     slices.iter().scan(len, |left, slice| {
         let taken = slice.len().min(*left);
@@ -184,66 +239,33 @@ fn first<'a>(slices: &'a [IoSlice<'_>], len: usize) -> impl Iterator<Item = &'a 
     })
 }
 
-/// Puts slices together, masked (RFC 6455 § 5.3) by one pass over them; by zeros, as they are.
-fn gather<'a>(slices: impl Iterator<Item = &'a [u8]>, mut key: [u8; 4], mut target: &mut [u8]) {
-    for slice in slices {
-        let (head, tail) = mem::take(&mut target).split_at_mut(slice.len());
-        if key == [0; 4] {
-            head.copy_from_slice(slice);
-        } else {
-            let (words, rest) = slice.as_chunks::<8>();
-            let (masked, masked_rest) = head.as_chunks_mut::<8>();
-            for (masked, word) in masked.iter_mut().zip(words) {
-                *masked = (u64::from_ne_bytes(*word) ^ wide(key)).to_ne_bytes();
-            }
-            masked_rest.copy_from_slice(rest);
-            mask(key, masked_rest);
-            key.rotate_left(slice.len() % 4);
-        }
-        target = tail;
-    }
+/// A formatted header.
+struct Header {
+    bytes: [u8; FRAME_HEADER],
+    len: usize,
+    key: Option<[u8; 4]>,
 }
 
-/// Masks a payload, or unmasks it, eight bytes at a time.
-pub(crate) fn mask(key: [u8; 4], payload: &mut [u8]) {
-    let (words, rest) = payload.as_chunks_mut::<8>();
-    for word in words {
-        *word = (u64::from_ne_bytes(*word) ^ wide(key)).to_ne_bytes();
+impl Header {
+    /// A client masks each frame with a key that nobody can predict (RFC 6455 § 5.3).
+    fn new(opcode: OpCode, role: Role, payload: usize) -> io::Result<Self> {
+        let key = (role == Role::Client).then(rand::random);
+        let header = FrameHeader {
+            opcode,
+            mask: key,
+            ..FrameHeader::default()
+        };
+        let mut bytes = [0; FRAME_HEADER];
+        let formatted = header.format(payload as u64, &mut &mut bytes[..]);
+        formatted.map_err(io::Error::other)?;
+        Ok(Self {
+            bytes,
+            len: header.len(payload as u64),
+            key,
+        })
     }
-    for (byte, key) in rest.iter_mut().zip(wide(key).to_ne_bytes()) {
-        *byte ^= key;
-    }
-}
 
-fn wide([a, b, c, d]: [u8; 4]) -> u64 {
-    u64::from_ne_bytes([a, b, c, d, a, b, c, d])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_payload_is_masked_however_it_is_cut() {
-        let key = [0x12, 0x34, 0x56, 0x78];
-        let payload: Vec<u8> = (0..50).collect();
-        let byte_by_byte = payload.iter().zip(key.iter().cycle());
-        let expected: Vec<u8> = byte_by_byte.map(|(byte, key)| byte ^ key).collect();
-        for first in 0..payload.len() {
-            for second in first..payload.len() {
-                let slices = [
-                    &payload[..first],
-                    &payload[first..second],
-                    &payload[second..],
-                ];
-                let mut masked = vec![0; payload.len()];
-                gather(slices.into_iter(), key, &mut masked);
-                assert_eq!(masked, expected);
-                mask(key, &mut masked);
-                assert_eq!(masked, payload);
-                gather(slices.into_iter(), [0; 4], &mut masked);
-                assert_eq!(masked, payload);
-            }
-        }
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.len]
     }
 }

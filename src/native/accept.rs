@@ -4,20 +4,16 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::{
-    WebSocketStream, accept_hdr_async_with_config,
-    tungstenite::{
-        handshake::server::{self, ErrorResponse},
-        protocol::Role,
-    },
+    WebSocketStream, accept_hdr_async,
+    tungstenite::handshake::server::{self, ErrorResponse},
 };
 
 use super::{
     Refusal, Request, Response,
     backend::{
-        Link, NativeSocket,
-        connect::{config, limits, refused},
-        framed,
-        transport::FramedTransport,
+        AdoptedLink, FramedLink, Link, NativeSocket,
+        connect::{limits, refused},
+        transport::{HandshakeTransport, Transport},
     },
 };
 use crate::{
@@ -25,6 +21,7 @@ use crate::{
     backend::Negotiated,
     options::{CONNECT_TIMEOUT, Options, option_setters},
     pair::{Core, within},
+    target::frames::Role,
 };
 
 /// Accepts a WebSocket connection on a byte transport, with the default options.
@@ -70,7 +67,7 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let acceptor = Acceptor::new();
-    acceptor.open(Box::new(socket), Negotiated::default())
+    acceptor.open(Box::new(AdoptedLink::new(socket)), Negotiated::default())
 }
 
 /// Accepts connections with options of its own. Can be used for any number of connections.
@@ -170,16 +167,12 @@ impl Acceptor {
             answer: Box::new(answer),
             negotiated: &mut negotiated,
         };
-        let handshake = accept_hdr_async_with_config(
-            FramedTransport::new(io),
-            callback,
-            Some(config(&self.options)),
-        );
-        let link = within(self.handshake_timeout, handshake)
+        let handshake = accept_hdr_async(HandshakeTransport::new(Box::new(io)), callback);
+        let upgraded = within(self.handshake_timeout, handshake)
             .await?
             .map_err(refused)?;
-        let link = framed(link, Role::Server, self.options.max_message_size);
-        Ok(self.open(link, negotiated))
+        let (io, read) = upgraded.into_inner().into_parts();
+        Ok(self.open_framed(io, Role::Server, &read, negotiated))
     }
 
     /// Adopts a transport on which somebody else has done the opening handshake: an HTTP server
@@ -201,10 +194,18 @@ impl Acceptor {
             protocol: protocol.into(),
             extensions: String::new(),
         };
-        let config = Some(config(&self.options));
-        let link = WebSocketStream::from_raw_socket(FramedTransport::new(io), role, config).await;
-        let link = framed(link, role, self.options.max_message_size);
-        Ok(self.open(link, negotiated))
+        Ok(self.open_framed(Box::new(io), role, &[], negotiated))
+    }
+
+    fn open_framed(
+        &self,
+        io: Box<dyn Transport>,
+        role: Role,
+        read: &[u8],
+        negotiated: Negotiated,
+    ) -> (WsMeta, WsStream) {
+        let link = FramedLink::new(io, role, self.options.max_message_size, read);
+        self.open(Box::new(link), negotiated)
     }
 
     fn open(&self, link: Box<dyn Link>, negotiated: Negotiated) -> (WsMeta, WsStream) {

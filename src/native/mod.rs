@@ -8,11 +8,9 @@ mod accept;
 pub(crate) mod backend;
 mod builder;
 mod handshake;
-#[cfg(feature = "http")]
-mod http;
 mod refused;
 
-pub use tokio_tungstenite::tungstenite::protocol::Role;
+pub use crate::target::frames::Role;
 
 pub use self::{
     accept::{Acceptor, accept, accept_with, from_tungstenite},

@@ -4,44 +4,65 @@ use std::{
     io::IoSlice,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use super::idle::Idle;
 use crate::{
     CloseEvent, Error, WsEvent, WsMessage, WsState,
-    backend::{Alarm as _, Backend as _, End, Platform, Timer, Unsendable, Violation},
+    backend::{
+        Alarm as _, Backend as _, Clock as _, End, Platform, Remains, Timer, Unsendable, Violation,
+    },
     event::CloseFrame,
     options::Options,
 };
 
 /// What a socket does not know: who still reads, how long a closing handshake may take, that a
 /// silent peer is a dead one, and what the observers are to be told.
+///
+/// ```text
+///          start_close, or the peer's Close
+///   Open ───────────────────────────────────▶ Closing ──┐
+///    │                                          │       │ close timeout
+///    │ lost, violation, idle timeout            │ end   │ with nothing received
+///    └────────────────────────▶ Closed ◀────────┴───────┘
+/// ```
 #[derive(Debug)]
 pub(super) struct Connection {
     socket: Platform,
     state: WsState,
     end: Option<End>,
-    reader: Reader,
+    reader: ReaderState,
     /// Whether our own shutdown made the target discard what still arrives.
     may_be_truncated: bool,
     refuse_text: bool,
     close_timeout: Option<Duration>,
     close_timer: Option<Timer>,
+    half_closed: Option<HalfClosed>,
     idle: Option<Idle>,
     /// What happened and has not been told yet; see [`Connection::take_events`].
     events: Vec<WsEvent>,
 }
 
+const OVERDUE: &str = "the closing handshake was not completed in time";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reader {
+enum ReaderState {
     /// There is a stream, and it may read.
     Reading,
-    /// The stream has been told the end.
-    Told,
+    /// The stream has yielded the end.
+    Finished,
     /// The stream was dropped.
     Gone,
+}
+
+/// The sink was closed, and the reader still wants what the peer sends before its Close frame:
+/// then the close timeout runs only while nothing is received.
+#[derive(Debug, Clone, Copy)]
+struct HalfClosed {
+    /// Whether the close timeout has passed once.
+    is_overdue: bool,
 }
 
 impl Connection {
@@ -50,11 +71,12 @@ impl Connection {
             socket,
             state: WsState::Open,
             end: None,
-            reader: Reader::Reading,
+            reader: ReaderState::Reading,
             may_be_truncated: false,
             refuse_text: options.refuse_text,
             close_timeout: options.close_timeout,
             close_timer: None,
+            half_closed: None,
             idle: options.idle_timeout.map(Idle::new),
             events: Vec::new(),
         }
@@ -69,23 +91,23 @@ impl Connection {
     }
 
     pub(super) fn is_reader_gone(&self) -> bool {
-        self.reader == Reader::Gone
+        self.reader == ReaderState::Gone
     }
 
     pub(super) fn is_terminated(&self) -> bool {
-        self.reader != Reader::Reading
+        self.reader != ReaderState::Reading
     }
 
     pub(super) fn buffered_amount(&self) -> usize {
         self.socket.buffered_amount()
     }
 
-    pub(super) fn has_events(&self) -> bool {
-        !self.events.is_empty()
-    }
-
     pub(super) fn take_events(&mut self) -> Vec<WsEvent> {
         std::mem::take(&mut self.events)
+    }
+
+    pub(super) fn take_remains(&mut self) -> Option<Remains> {
+        self.socket.take_remains()
     }
 
     pub(super) fn poll_recv(
@@ -99,12 +121,12 @@ impl Connection {
             self.poll_close_timer(cx);
             match self.socket.poll_recv(cx) {
                 Poll::Ready(Ok(message)) if self.refuse_text && message.is_text() => {
-                    self.socket.fail(Violation::text_refused());
+                    self.socket.fail(&Violation::text_refused());
                     self.note_closing();
                 }
                 Poll::Ready(Ok(message)) => return Poll::Ready(Some(Ok(message))),
                 Poll::Ready(Err(end)) => {
-                    self.reader = Reader::Told;
+                    self.reader = ReaderState::Finished;
                     self.finish(end.clone());
                     let truncated = || Error::truncated(end.event);
                     let error = end.error.or_else(|| self.may_be_truncated.then(truncated));
@@ -135,31 +157,31 @@ impl Connection {
         }
     }
 
+    /// Fails unless the connection is open.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_send(cx, Platform::poll_ready)
+        self.poll_socket(cx, Platform::poll_ready)
     }
 
-    /// Also while the connection is closing and after the end: to flush is no error as long as
-    /// nothing was lost, and copying loops flush once more than they need to.
+    /// Works while the connection is closing and after the end, too: to flush is no error as long
+    /// as nothing was lost, and copying loops flush once more than they need to.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll_patiently(cx, Platform::poll_flush)
+        self.poll_socket(cx, Platform::poll_flush)
     }
 
-    /// Takes bytes once there is room for them; how many, see [`Socket::write`](crate::backend::Backend::write).
+    /// Takes bytes once there is room for them, and returns how many; see
+    /// [`Backend::write`](crate::backend::Backend::write).
     pub(super) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Error>> {
-        self.poll_send(cx, |socket, cx| match socket.poll_ready(cx) {
-            Poll::Ready(Ok(())) => Poll::Ready(socket.write(cx, bytes)),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
+        self.poll_socket(cx, |socket, cx| {
+            ready!(socket.poll_ready(cx))?;
+            Poll::Ready(socket.write(cx, bytes))
         })
     }
 
     pub(super) fn send(&mut self, message: WsMessage) -> Result<(), Error> {
-        self.check_open()?;
         self.socket
             .send(message)
             .map_err(|error| self.unsendable(error))
@@ -167,26 +189,57 @@ impl Connection {
 
     /// Closes because there is nothing more to send, and waits for the end. The reader still wants
     /// what the peer sends, unlike after [`start_close`](Connection::start_close).
+    ///
+    /// Resolves without the end where the peer's Close frame lies behind more than is read ahead,
+    /// or is not there when the close timeout has passed: the reader finds it.
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if self.state < WsState::Closing {
             self.may_be_truncated = self.socket.discards_input_after_close();
-            self.start_close(None);
+            if !self.may_be_truncated && self.reader == ReaderState::Reading {
+                self.half_closed = Some(HalfClosed { is_overdue: false });
+            }
+            self.socket.start_close(None);
+            self.note_closing();
         }
-        self.poll_end(cx).map_ok(drop)
+        if let Poll::Ready(ended) = self.poll_end(cx) {
+            return Poll::Ready(ended.map(drop));
+        }
+        let Some(HalfClosed { is_overdue }) = self.half_closed else {
+            return Poll::Pending;
+        };
+        if !is_overdue && !self.socket.is_held_back() {
+            return Poll::Pending;
+        }
+        match self.poll_flush(cx) {
+            Poll::Pending if is_overdue => {
+                // The peer sends, and does not take what was accepted for it.
+                self.socket.abort(End::overdue(OVERDUE));
+                self.poll_end(cx).map_ok(drop)
+            }
+            flushed => flushed,
+        }
     }
 
+    /// Begins to close the whole connection: what the peer still sends is not wanted, and the close
+    /// timeout holds.
     pub(super) fn start_close(&mut self, frame: Option<CloseFrame>) {
         if self.state < WsState::Closing {
             self.socket.start_close(frame);
             self.note_closing();
+        } else if self.half_closed.take().is_some() {
+            self.close_timer = self.close_timeout.map(Timer::after);
         }
     }
 
     /// The stream was dropped: nobody will read or send any more.
     pub(super) fn release(&mut self) {
-        self.reader = Reader::Gone;
+        self.reader = ReaderState::Gone;
         self.socket.discard_input();
         self.start_close(None);
+    }
+
+    pub(super) fn discard_input(&mut self) {
+        self.socket.discard_input();
     }
 
     /// Gives up a closing handshake that nobody waits for any more.
@@ -198,24 +251,8 @@ impl Connection {
         }
     }
 
-    /// Sending, in whatever form: an error once the connection is not open.
-    fn poll_send<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut poll: impl FnMut(&mut Platform, &mut Context<'_>) -> Poll<Result<T, Unsendable>>,
-    ) -> Poll<Result<T, Error>> {
-        self.check_open()?;
-        self.poll_patiently(cx, |socket, cx| {
-            // What has changed in between may be that it is open.
-            if socket.is_closing() {
-                return Poll::Ready(Err(Unsendable { cause: None }));
-            }
-            poll(socket, cx)
-        })
-    }
-
-    /// Pending only while the clocks are looked at.
-    fn poll_patiently<T>(
+    /// Polls the socket, and the clocks while it is pending.
+    fn poll_socket<T>(
         &mut self,
         cx: &mut Context<'_>,
         mut poll: impl FnMut(&mut Platform, &mut Context<'_>) -> Poll<Result<T, Unsendable>>,
@@ -225,16 +262,9 @@ impl Connection {
                 Poll::Ready(sent) => {
                     return Poll::Ready(sent.map_err(|error| self.unsendable(error)));
                 }
-                Poll::Pending if self.has_changed(cx) => {}
+                Poll::Pending if self.poll_close_timer(cx) || self.has_changed(cx) => {}
                 Poll::Pending => return Poll::Pending,
             }
-        }
-    }
-
-    fn check_open(&self) -> Result<(), Error> {
-        match self.state {
-            WsState::Connecting | WsState::Open => Ok(()),
-            WsState::Closing | WsState::Closed => Err(self.unsendable(Unsendable { cause: None })),
         }
     }
 
@@ -248,8 +278,8 @@ impl Connection {
             .with_close_event(end.event.clone())
     }
 
-    /// Whether something other than a message or the end came up, so that the socket has to be
-    /// asked again.
+    /// Returns whether something other than a message or the end came up, so that the socket has
+    /// to be asked again.
     fn has_changed(&mut self, cx: &mut Context<'_>) -> bool {
         self.note_closing() || self.poll_idle(cx)
     }
@@ -265,29 +295,53 @@ impl Connection {
         begins
     }
 
-    fn poll_close_timer(&mut self, cx: &mut Context<'_>) {
-        let Some(timer) = &mut self.close_timer else {
-            return;
-        };
-        if Future::poll(Pin::new(timer), cx).is_ready() {
-            self.close_timer = None;
-            self.socket.abort(End::overdue(
-                "the closing handshake was not completed in time",
-            ));
+    /// Returns whether the close timeout ended the connection.
+    fn poll_close_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        loop {
+            let (Some(timer), Some(timeout)) = (&mut self.close_timer, self.close_timeout) else {
+                return false;
+            };
+            if Pin::new(timer).poll(cx).is_pending() {
+                return false;
+            }
+            let is_silent =
+                !self.socket.is_held_back() && self.socket.last_activity().elapsed() >= timeout;
+            match &mut self.half_closed {
+                Some(half) if !is_silent && self.reader == ReaderState::Reading => {
+                    half.is_overdue = true;
+                    self.close_timer = Some(Timer::after(timeout));
+                }
+                _ => break,
+            }
         }
+        self.close_timer = None;
+        self.socket.abort(End::overdue(OVERDUE));
+        true
     }
 
+    /// Returns whether the socket has to be asked again.
     fn poll_idle(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(idle) = &mut self.idle else {
             return false;
         };
-        let expired = idle.poll(cx, self.socket.last_activity()).is_ready();
-        if expired {
+        if idle.poll_timer(cx).is_pending() {
+            return false;
+        }
+        // What has arrived and was not read is no silence.
+        if let Poll::Ready(end) = self.socket.poll_end(cx) {
+            self.finish(end);
+            return true;
+        }
+        let silence = match self.socket.is_held_back() {
+            true => Duration::ZERO,
+            false => self.socket.last_activity().elapsed(),
+        };
+        if !idle.restart(silence) {
             self.idle = None;
             self.socket
                 .abort(End::overdue("nothing was received for idle_timeout"));
         }
-        expired
+        true
     }
 
     fn finish(&mut self, end: End) {

@@ -1,28 +1,47 @@
 //! Tells observers what happens to a connection.
 
 use std::{
+    mem,
     pin::Pin,
+    sync::{Mutex, MutexGuard},
     task::{Context, Poll, Waker},
 };
 
 use futures::{FutureExt, Sink};
 use pharos::{Channel, Events, Observable, ObserveConfig, PharErr, Pharos};
 
-use crate::{WsEvent, WsState, event::CloseEvent};
+use super::core::lock;
+use crate::WsEvent;
 
-/// Each observer has a [`Pharos`] of its own, so that it can be told where the connection stands
-/// when it comes, and all of them are unbounded: `Pharos` waits for the slowest bounded observer,
-/// which one forgotten observer would turn into a connection that never closes, while a
-/// connection has four events in all and so bounds every channel by itself.
+/// The observers of one connection, and everything that has happened to it: four events at most.
+///
+/// A filter is a user's code: no lock is held while one runs, so that it may ask the connection
+/// whatever it likes.
 #[derive(Debug, Default)]
-pub(super) struct Observers(Vec<Pharos<WsEvent>>);
+pub(super) struct Observers(Mutex<ObserverList>);
+
+#[derive(Debug, Default)]
+struct ObserverList {
+    observers: Vec<Observer>,
+    /// What has happened, the opening left out.
+    history: Vec<WsEvent>,
+}
+
+/// Each observer has a [`Pharos`] of its own, so that the first event it sees can be the current
+/// one, and all of them are unbounded: `Pharos` waits for the slowest bounded observer, which one
+/// forgotten observer would turn into a connection that never closes, while a connection has four
+/// events in all and so bounds every channel by itself.
+#[derive(Debug)]
+struct Observer {
+    pharos: Pharos<WsEvent>,
+    /// How much of the history it was told; `None` before its first event.
+    told: Option<usize>,
+}
 
 impl Observers {
     pub(super) fn observe(
-        &mut self,
+        &self,
         config: ObserveConfig<WsEvent>,
-        state: WsState,
-        end: Option<CloseEvent>,
     ) -> Result<Events<WsEvent>, PharErr> {
         let mut pharos = Pharos::new(1);
         let events = match pharos
@@ -32,26 +51,69 @@ impl Observers {
             Some(observed) => observed?,
             None => return Err(pharos::ErrorKind::Closed.into()),
         };
-        let current = match (state, end) {
-            (_, Some(event)) => WsEvent::Closed(event),
-            (WsState::Closing, None) => WsEvent::Closing,
-            (_, None) => WsEvent::Open,
-        };
-        notify(&mut pharos, &current);
-        if !current.is_closed() {
-            self.0.push(pharos);
-        }
+        let observer = Observer { pharos, told: None };
+        let mut observers = mem::take(&mut self.lock().observers);
+        observers.retain_mut(|observer| !observer.is_gone());
+        observers.push(observer);
+        self.lock().observers.append(&mut observers);
+        self.tell();
         Ok(events)
     }
 
-    /// Tells every observer, and lets go of those that have gone, and of all after the last
-    /// event, so that their streams end.
-    pub(super) fn notify(&mut self, event: &WsEvent) {
-        for pharos in &mut self.0 {
-            notify(pharos, event);
+    /// Records what happened, in order; to be followed by [`tell`](Self::tell) once no lock is
+    /// held.
+    pub(super) fn record(&self, events: Vec<WsEvent>) {
+        self.lock().history.extend(events);
+    }
+
+    /// Tells every observer what it has not been told, and lets go of those that have gone, and of
+    /// all after the last event, so that their streams end.
+    pub(super) fn tell(&self) {
+        // An observer that is being told is not in the list, so that nobody else tells it meanwhile.
+        while let Some((mut observer, history)) = self.take_one_behind() {
+            observer.tell(&history);
+            let is_over = history.last().is_some_and(WsEvent::is_closed);
+            if !is_over && !observer.is_gone() {
+                self.lock().observers.push(observer);
+            }
         }
-        self.0
-            .retain_mut(|pharos| !event.is_closed() && pharos.num_observers() > 0);
+    }
+
+    fn take_one_behind(&self) -> Option<(Observer, Vec<WsEvent>)> {
+        let mut list = self.lock();
+        let is_behind = |observer: &Observer| observer.is_behind(&list.history);
+        let index = list.observers.iter().position(is_behind)?;
+        let observer = list.observers.swap_remove(index);
+        Some((observer, list.history.clone()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ObserverList> {
+        lock(&self.0)
+    }
+}
+
+impl Observer {
+    fn is_gone(&mut self) -> bool {
+        self.pharos.num_observers() == 0
+    }
+
+    fn is_behind(&self, history: &[WsEvent]) -> bool {
+        self.told.is_none_or(|told| told < history.len())
+    }
+
+    /// The first event is the current one, then comes what follows.
+    fn tell(&mut self, history: &[WsEvent]) {
+        let news = match self.told {
+            Some(told) => &history[told..],
+            None => match history {
+                [] => &[WsEvent::Open],
+                [.., current] => std::slice::from_ref(current),
+            },
+        };
+        for event in news {
+            notify(&mut self.pharos, event);
+        }
+        self.told = Some(history.len());
     }
 }
 

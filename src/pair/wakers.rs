@@ -1,9 +1,9 @@
-//! Who is to be woken when something happens to a connection.
+//! The tasks to wake when something happens to a connection.
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
     task::Wake,
 };
@@ -14,30 +14,71 @@ use tokio::sync::{Notify, futures::Notified};
 /// One slot for the task that reads, one for the task that writes, and any number of tasks that
 /// wait for the end.
 ///
-/// The socket below is only ever polled with the one waker made of this, so whoever polls it
-/// last, and then goes away, takes nobody else's wake-up along.
+/// The socket below is only ever polled with the one waker made of this, so whoever polls it last,
+/// and then goes away, takes nobody else's wake-up along. A wake-up that comes while the connection
+/// is polled waits until its lock is released: a waker may run anything.
 #[derive(Debug, Default)]
 pub(super) struct Wakers {
     pub(super) reader: AtomicWaker,
     pub(super) writer: AtomicWaker,
+    /// Woken by whatever happens: the tasks that drive the connection to its end.
     drivers: Notify,
     driving: AtomicUsize,
+    /// Woken by events only: the tasks that leave the driving to a reader.
+    onlookers: Notify,
+    /// How many tasks wait for the end, driving or not.
+    waiting: AtomicUsize,
+    /// How often the stream was read.
+    reads: AtomicUsize,
+    polling: AtomicU8,
 }
 
+const IDLE: u8 = 0;
+const POLLING: u8 = 1;
+const WOKEN: u8 = 2;
+
 impl Wakers {
+    /// Holds wake-ups back until the guard is dropped; called with the connection locked.
+    pub(super) fn hold(&self) -> HeldWakeUps<'_> {
+        self.polling.store(POLLING, Ordering::SeqCst);
+        HeldWakeUps(self)
+    }
+
+    /// Counts a read of the stream.
+    pub(super) fn note_read(&self) {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn reads(&self) -> usize {
+        self.reads.load(Ordering::Relaxed)
+    }
+
     /// Counts the caller among those that wait for the end, until the guard is dropped.
-    pub(super) fn enter(self: &Arc<Self>) -> Driving {
-        self.driving.fetch_add(1, Ordering::SeqCst);
-        Driving(Arc::clone(self))
+    pub(super) fn wait(self: &Arc<Self>) -> Counted {
+        Counted::new(self, |wakers| &wakers.waiting)
     }
 
-    /// How many wait for the end.
-    pub(super) fn driving(&self) -> usize {
-        self.driving.load(Ordering::SeqCst)
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
     }
 
+    /// Counts the caller among those that drive the connection, until the guard is dropped.
+    pub(super) fn drive(self: &Arc<Self>) -> Counted {
+        Counted::new(self, |wakers| &wakers.driving)
+    }
+
+    pub(super) fn is_driven(&self) -> bool {
+        self.driving.load(Ordering::SeqCst) > 0
+    }
+
+    /// The next wake-up of any kind.
     pub(super) fn progress(&self) -> Notified<'_> {
         self.drivers.notified()
+    }
+
+    /// The next event.
+    pub(super) fn event(&self) -> Notified<'_> {
+        self.onlookers.notified()
     }
 
     pub(super) fn wake_all(&self) {
@@ -48,28 +89,69 @@ impl Wakers {
     /// Wakes all but the reader, who is the one calling.
     pub(super) fn wake_others(&self) {
         self.writer.wake();
-        if self.driving() > 0 {
+        if self.is_driven() {
             self.drivers.notify_waiters();
         }
+    }
+
+    /// Wakes everybody: the state has changed.
+    pub(super) fn wake_for_event(&self) {
+        self.wake_all();
+        self.onlookers.notify_waiters();
     }
 }
 
 impl Wake for Wakers {
     fn wake(self: Arc<Self>) {
-        self.wake_all();
+        self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.wake_all();
+        let held =
+            self.polling
+                .compare_exchange(POLLING, WOKEN, Ordering::SeqCst, Ordering::SeqCst);
+        if held == Err(IDLE) {
+            self.wake_all();
+        }
     }
 }
 
-/// Somebody waits for the end.
+/// See [`Wakers::hold`].
 #[derive(Debug)]
-pub(super) struct Driving(Arc<Wakers>);
+pub(super) struct HeldWakeUps<'a>(&'a Wakers);
 
-impl Drop for Driving {
+impl HeldWakeUps<'_> {
+    /// Lets wake-ups pass again; returns whether there was one.
+    pub(super) fn release(self) -> bool {
+        self.0.polling.swap(IDLE, Ordering::SeqCst) == WOKEN
+    }
+}
+
+impl Drop for HeldWakeUps<'_> {
     fn drop(&mut self) {
-        self.0.driving.fetch_sub(1, Ordering::SeqCst);
+        self.0.polling.store(IDLE, Ordering::SeqCst);
+    }
+}
+
+/// Someone who is counted.
+#[derive(Debug)]
+pub(super) struct Counted {
+    wakers: Arc<Wakers>,
+    counter: fn(&Wakers) -> &AtomicUsize,
+}
+
+impl Counted {
+    fn new(wakers: &Arc<Wakers>, counter: fn(&Wakers) -> &AtomicUsize) -> Self {
+        counter(wakers).fetch_add(1, Ordering::SeqCst);
+        Self {
+            wakers: Arc::clone(wakers),
+            counter,
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        (self.counter)(&self.wakers).fetch_sub(1, Ordering::SeqCst);
     }
 }

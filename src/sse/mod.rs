@@ -31,7 +31,7 @@ mod error;
 mod event;
 mod reader;
 #[cfg(feature = "event-source")]
-mod source;
+pub(crate) mod source;
 
 #[cfg(feature = "event-source")]
 pub use self::source::*;

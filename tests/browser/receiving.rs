@@ -1,12 +1,12 @@
 //! F2: what a page does not read is bounded.
 
 use futures::StreamExt;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wsio::{ErrorKind, WsMessage, WsMeta, WsState, WsStream, browser::Transport};
 
 use crate::{
     memory::{self, Tab},
-    support::{SHORT, Server, drain, pattern, pause, test, unique},
+    support::{SHORT, Server, drain, pattern, pause, test, transports, unique},
 };
 
 const MIB: u64 = 1 << 20;
@@ -167,6 +167,61 @@ async fn f2_without_streams_a_flood_ends_in_a_full_queue() {
         memory::module() - before < 2 << 20,
         "{}",
         memory::module() - before
+    );
+}
+
+#[test]
+async fn f2_a_full_queue_stops_a_flood_that_nobody_polls() {
+    let server = Server::start().await;
+    let id = unique("f2-unpolled");
+    let builder = server.builder(&format!("{ENDLESS}&id={id}"));
+    let builder = builder.transport(Transport::WebSocket);
+    let builder = builder.receive_limit(1_000_000);
+    let (meta, mut stream) = builder.connect().await.unwrap();
+    // What the tab and the system hold, not two gibibytes.
+    let flood = flooded(&server, &id).await;
+    assert_eq!(flood["over"], true);
+    let written = flood["bytes"].as_u64().unwrap();
+    assert!(written < 256 * MIB, "{written}");
+    let (messages, error) = drain(&mut stream).await;
+    let bytes: usize = messages.iter().map(WsMessage::len).sum();
+    assert!((800_000..=1_000_000).contains(&bytes), "{bytes}");
+    assert_eq!(error.unwrap().kind(), ErrorKind::QueueFull);
+    assert_eq!(meta.closed().await.code, 1006);
+}
+
+#[test]
+async fn f3_a_message_over_the_limit_stops_a_flood_that_nobody_polls() {
+    let server = Server::start().await;
+    for transport in transports() {
+        let id = unique("f3-unpolled");
+        let builder = server.builder(&format!("{ENDLESS}&id={id}"));
+        let builder = builder.transport(transport).max_message_size(1000);
+        let (_meta, mut stream) = builder.connect().await.unwrap();
+        let flood = flooded(&server, &id).await;
+        assert_eq!(flood["over"], true, "{transport:?}");
+        let written = flood["bytes"].as_u64().unwrap();
+        assert!(written < 256 * MIB, "{transport:?}: {written}");
+        let (messages, error) = drain(&mut stream).await;
+        assert!(messages.is_empty());
+        assert_eq!(error.unwrap().kind(), ErrorKind::MessageTooBig);
+    }
+}
+
+#[test]
+async fn f3_the_code_of_a_message_over_the_limit_does_not_wait_for_a_poll() {
+    let server = Server::start().await;
+    let id = unique("f3-code");
+    let builder = server.builder(&format!("/watch?id={id}"));
+    let builder = builder.max_message_size(1000);
+    let (_meta, stream) = builder.connect().await.unwrap();
+    let mut io = stream.into_io();
+    // What comes back is too big.
+    io.write_all(&[1; 2000]).await.unwrap();
+    let seen = server.watched(&id).await;
+    assert_eq!(
+        (&seen["bytes"], &seen["code"]),
+        (&2000.into(), &4413.into())
     );
 }
 

@@ -4,7 +4,7 @@ use std::io;
 
 use futures::{SinkExt, Stream, StreamExt, pin_mut, stream::SplitSink};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::{WebSocketStream, tungstenite::protocol};
 use wsio::{
     Error, WsMessage, WsMeta, WsStream,
     native::{Acceptor, Role},
@@ -66,7 +66,7 @@ pub(super) async fn adopt(conn: CuttableStream) -> io::Result<(WsMeta, WsStream)
 
 /// The same as tokio-tungstenite has it, which sends also what wsio refuses to.
 pub(super) async fn unchecked(conn: CuttableStream) -> WebSocketStream<CuttableStream> {
-    WebSocketStream::from_raw_socket(conn, Role::Server, None).await
+    WebSocketStream::from_raw_socket(conn, protocol::Role::Server, None).await
 }
 
 /// Writes the texts `0`, `1` … up to before `n`.

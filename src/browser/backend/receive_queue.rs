@@ -3,14 +3,14 @@
 use std::{
     cell::{RefCell, RefMut},
     collections::VecDeque,
-    rc::Rc,
+    rc::{Rc, Weak},
     sync::Arc,
     task::Waker,
 };
 
 use wasm_bindgen::JsValue;
 
-use super::{PageInstant, received_message::ReceivedMessage};
+use super::{PageInstant, received_message::ReceivedMessage, write_merger::WriteMerger};
 use crate::{
     ErrorKind, WsMessage,
     backend::{Clock as _, End, Violation},
@@ -23,6 +23,8 @@ use crate::{
 pub(super) struct SharedQueue {
     queue: RefCell<ReceiveQueue>,
     waker: RefCell<Waker>,
+    /// Closes the connection when the queue refuses a message.
+    merger: RefCell<Weak<WriteMerger>>,
 }
 
 impl SharedQueue {
@@ -30,7 +32,23 @@ impl SharedQueue {
         Rc::new(Self {
             queue: RefCell::new(queue),
             waker: RefCell::new(Waker::noop().clone()),
+            merger: RefCell::default(),
         })
+    }
+
+    /// Closes by `merger` what the queue refuses.
+    pub(super) fn close_by(&self, merger: &Rc<WriteMerger>) {
+        self.merger.replace(Rc::downgrade(merger));
+    }
+
+    /// Queues a message as the browser delivers it. One that the queue refuses closes the
+    /// connection at once, for nobody may be polling it.
+    pub(super) fn receive(&self, data: JsValue) {
+        let refused = self.queue().push(data);
+        let merger = self.merger.borrow().upgrade();
+        if let (Err(violation), Some(merger)) = (refused, merger) {
+            merger.fail(&violation);
+        }
     }
 
     /// Not to be held while anything is woken.
@@ -61,7 +79,7 @@ pub(super) struct ReceiveQueue {
     /// Whether what still comes is dropped.
     deaf: bool,
     /// What is wrong with something received; what came before it is still to be read.
-    failure: Option<Violation>,
+    violation: Option<Violation>,
     /// Whether a closing handshake is under way.
     closing: bool,
     /// How the connection ended.
@@ -74,7 +92,7 @@ pub(super) struct ReceiveQueue {
 }
 
 impl ReceiveQueue {
-    /// More bytes than `limit` waiting to be read are a failure. A message that waits alone is
+    /// More bytes than `limit` waiting to be read are refused. A message that waits alone is
     /// let be: it has a limit of its own.
     pub(super) fn new(options: &Options, limit: usize) -> Self {
         Self {
@@ -84,7 +102,7 @@ impl ReceiveQueue {
             max_message_size: options.max_message_size,
             opened: false,
             deaf: false,
-            failure: None,
+            violation: None,
             closing: false,
             closed: None,
             cut: false,
@@ -120,21 +138,21 @@ impl ReceiveQueue {
         self.closed.as_ref()
     }
 
-    pub(super) fn failure(&self) -> Option<&Violation> {
-        self.failure.as_ref()
+    pub(super) fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
     }
 
-    /// Only the first failure counts; nothing that comes behind it is taken.
-    pub(super) fn fail(&mut self, failure: Violation) {
-        self.failure.get_or_insert(failure);
+    /// Only the first violation counts; nothing that comes behind it is taken.
+    pub(super) fn fail(&mut self, violation: Violation) {
+        self.violation.get_or_insert(violation);
         self.deaf = true;
     }
 
     /// The end, once there is one.
     pub(super) fn end(&self) -> Option<End> {
         let event = self.closed.clone()?;
-        Some(match &self.failure {
-            Some(failure) => End::failed(failure),
+        Some(match &self.violation {
+            Some(violation) => End::failed(violation),
             // What was cut off must not look complete.
             None if self.cut && event.is_success() => End::lost(Some(Arc::new(
                 std::io::Error::other("the browser dropped what it had not handed over"),
@@ -143,29 +161,32 @@ impl ReceiveQueue {
         })
     }
 
-    /// Takes a message as the browser gives it.
-    pub(super) fn push(&mut self, data: JsValue) {
+    /// Queues a message as the browser delivers it.
+    fn push(&mut self, data: JsValue) -> Result<(), Violation> {
         if self.keeps_time {
             self.last_activity = PageInstant::now();
         }
         if self.deaf {
-            return;
+            return Ok(());
         }
-        match ReceivedMessage::new(data) {
-            // A Blob, say, would have to be read in another way, and none comes unless somebody
-            // changed the socket's `binaryType` behind our back.
-            None => self.fail(undecodable()),
-            Some(raw) if raw.exceeds(self.max_message_size) => {
-                self.fail(Violation::message_too_big());
-            }
-            Some(raw) if !self.messages.is_empty() && self.bytes + raw.cost() > self.limit => {
-                self.fail(queue_full());
-            }
-            Some(raw) => {
-                self.bytes += raw.cost();
-                self.messages.push_back(raw);
-            }
+        let taken = self.check(data).map(|message| {
+            self.bytes += message.cost();
+            self.messages.push_back(message);
+        });
+        taken.inspect_err(|violation| self.fail(violation.clone()))
+    }
+
+    fn check(&self, data: JsValue) -> Result<ReceivedMessage, Violation> {
+        // A Blob, say, would have to be read in another way, and none comes unless somebody
+        // changed the socket's `binaryType` behind our back.
+        let message = ReceivedMessage::new(data).ok_or_else(undecodable)?;
+        if message.exceeds(self.max_message_size) {
+            return Err(Violation::message_too_big());
         }
+        if !self.messages.is_empty() && self.bytes + message.cost() > self.limit {
+            return Err(queue_full());
+        }
+        Ok(message)
     }
 
     pub(super) fn pop(&mut self) -> Option<WsMessage> {

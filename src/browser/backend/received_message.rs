@@ -60,7 +60,7 @@ impl ReceivedMessage {
 
     pub(super) fn read(self) -> WsMessage {
         match self.data {
-            ReceivedData::Text(text) => WsMessage::Text(text.into()),
+            ReceivedData::Text(text) => WsMessage::Text(String::from(text).into()),
             ReceivedData::Binary(bytes) => WsMessage::Binary(Bytes::from(bytes.to_vec())),
         }
     }

@@ -37,13 +37,12 @@ struct SocketParts {
     shared: Rc<SharedQueue>,
     merger: Rc<WriteMerger>,
     high_water_mark: usize,
-    is_closing: bool,
     end: Option<End>,
 }
 
 impl BrowserSocket {
     /// Begins to connect.
-    fn start(target: &Endpoint, transport: Transport, options: &Options) -> Result<Self, Error> {
+    fn start(endpoint: &Endpoint, transport: Transport, options: &Options) -> Result<Self, Error> {
         let streams = match transport {
             Transport::Auto => StreamSocket::is_safe(),
             Transport::WebSocketStream if !StreamSocket::is_available() => {
@@ -53,15 +52,16 @@ impl BrowserSocket {
             Transport::WebSocketStream => true,
             Transport::WebSocket => false,
         };
-        let refused = |thrown| thrown::construction(&target.url, &thrown);
+        let refused = |thrown| thrown::construction(&endpoint.url, &thrown);
         Ok(if streams {
             let shared = SharedQueue::new(ReceiveQueue::new(options, usize::MAX));
             let page_socket =
-                StreamSocket::connect(target, Rc::clone(&shared), options).map_err(refused)?;
+                StreamSocket::connect(endpoint, Rc::clone(&shared), options).map_err(refused)?;
             Self::new(page_socket, shared, options)
         } else {
             let shared = SharedQueue::new(ReceiveQueue::new(options, options.receive_limit));
-            let page_socket = PlainSocket::connect(target, Rc::clone(&shared)).map_err(refused)?;
+            let page_socket =
+                PlainSocket::connect(endpoint, Rc::clone(&shared)).map_err(refused)?;
             Self::new(page_socket, shared, options)
         })
     }
@@ -75,12 +75,13 @@ impl BrowserSocket {
     }
 
     fn new(page_socket: Rc<dyn PageSocket>, shared: Rc<SharedQueue>, options: &Options) -> Self {
+        let merger = WriteMerger::new(Rc::clone(&page_socket), options.write_chunk);
+        shared.close_by(&merger);
         Self(SendWrapper::new(SocketParts {
-            merger: WriteMerger::new(Rc::clone(&page_socket), options.write_chunk),
+            merger,
             page_socket,
             shared,
             high_water_mark: options.high_water_mark,
-            is_closing: false,
             end: None,
         }))
     }
@@ -113,33 +114,21 @@ impl SocketParts {
         if let Some(end) = &self.end {
             return Poll::Ready(end.clone());
         }
-        let queue = self.shared.queue();
-        let (failure, end) = (queue.failure().cloned(), queue.end());
-        drop(queue);
-        if let Some(end) = end {
-            self.over(end.clone());
-            return Poll::Ready(end);
-        }
-        if let (Some(failure), false) = (failure, self.is_closing) {
-            self.close(Some(private_code(failure.code)), failure.message);
-        }
-        Poll::Pending
-    }
-
-    fn close(&mut self, code: Option<CloseCode>, reason: &str) {
-        self.is_closing = true;
-        let _ = self.merger.flush();
-        self.page_socket.close(code, reason);
+        let end = self.shared.queue().end();
+        let Some(end) = end else {
+            return Poll::Pending;
+        };
+        self.over(end.clone());
+        Poll::Ready(end)
     }
 
     fn over(&mut self, end: End) {
         self.page_socket.release();
-        self.is_closing = true;
         self.end = Some(end);
     }
 
     fn is_closing(&self) -> bool {
-        self.is_closing || self.shared.queue().is_closing()
+        self.end.is_some() || self.merger.is_closing() || self.shared.queue().is_closing()
     }
 
     fn check_open(&self) -> Result<(), Unsendable> {
@@ -149,19 +138,21 @@ impl SocketParts {
 }
 
 impl backend::Backend for BrowserSocket {
+    type Remains = ();
     type PlatformOptions = BrowserOptions;
 
     fn connect(
-        target: Endpoint,
+        endpoint: Endpoint,
         options: &Options,
         setup: BrowserOptions,
     ) -> impl Future<Output = Result<(Self, Negotiated), Error>> + Send {
         let options = options.clone();
         // Nothing happens before the future is polled, as with any other.
         async move {
-            Self::start(&target, setup.transport, &options)?
-                .opened()
-                .await
+            let connecting = Self::start(&endpoint, setup.transport, &options)?;
+            let (socket, negotiated) = connecting.opened().await?;
+            check_protocol(&negotiated.protocol, &endpoint.protocols)?;
+            Ok((socket, negotiated))
         }
     }
 
@@ -170,7 +161,11 @@ impl backend::Backend for BrowserSocket {
         code == CloseCode::NORMAL || code.is_private()
     }
 
-    fn settle(task: impl Future<Output = ()> + Send + 'static) {
+    fn run_detached(task: impl Future<Output = ()> + Send + 'static) {
+        wasm_bindgen_futures::spawn_local(task);
+    }
+
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         wasm_bindgen_futures::spawn_local(task);
     }
 
@@ -224,12 +219,10 @@ impl backend::Backend for BrowserSocket {
     }
 
     fn start_close(&mut self, frame: Option<CloseFrame>) {
-        if !self.0.is_closing {
-            let (code, reason) = frame.map_or((None, String::new()), |frame| {
-                (Some(frame.code), frame.reason)
-            });
-            self.0.close(code, &reason);
-        }
+        let (code, reason) = frame.map_or((None, String::new()), |frame| {
+            (Some(frame.code), frame.reason)
+        });
+        self.0.merger.close(code, &reason);
     }
 
     /// WHATWG WebSockets § 5: in any state but OPEN, a received message is ignored. Once the peer
@@ -238,32 +231,35 @@ impl backend::Backend for BrowserSocket {
         self.0.check_open().is_ok()
     }
 
-    fn fail(&mut self, failure: Violation) {
+    fn fail(&mut self, violation: &Violation) {
         let mut queue = self.0.shared.queue();
         queue.discard();
-        queue.fail(failure.clone());
+        queue.fail(violation.clone());
         drop(queue);
-        if !self.0.is_closing {
-            self.0
-                .close(Some(private_code(failure.code)), failure.message);
-        }
+        self.0.merger.fail(&violation);
     }
 
     fn abort(&mut self, end: End) {
         if self.0.end.is_some() {
             return;
         }
-        let failure = self.0.shared.queue().failure().cloned();
-        let end = failure.map_or(end, |failure| End::failed(&failure));
-        if !self.0.is_closing {
-            self.0.close(None, "");
-        }
+        let violation = self.0.shared.queue().violation().cloned();
+        let end = violation.map_or(end, |violation| End::failed(&violation));
+        self.0.merger.close(None, "");
         self.0.over(end);
     }
 
     fn discard_input(&mut self) {
         self.0.shared.queue().discard();
         self.0.page_socket.resume();
+    }
+
+    fn take_remains(&mut self) -> Option<()> {
+        None
+    }
+
+    fn is_held_back(&self) -> bool {
+        self.0.page_socket.is_paused()
     }
 
     fn is_closing(&self) -> bool {
@@ -286,8 +282,8 @@ impl backend::Backend for BrowserSocket {
 impl Drop for SocketParts {
     fn drop(&mut self) {
         self.shared.queue().discard();
-        if self.end.is_none() && !self.is_closing {
-            self.page_socket.close(None, "");
+        if self.end.is_none() {
+            self.merger.close(None, "");
         }
         self.page_socket.release();
     }
@@ -296,19 +292,20 @@ impl Drop for SocketParts {
 impl fmt::Debug for BrowserSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BrowserSocket")
-            .field("is_closing", &self.0.is_closing)
+            .field("is_closing", &self.0.is_closing())
             .field("end", &self.0.end)
             .finish_non_exhaustive()
     }
 }
 
-/// The counterpart of a failure's close code that a page may send: 4000 plus the HTTP status
-/// that says the same.
-fn private_code(code: CloseCode) -> CloseCode {
-    CloseCode::from(match code {
-        CloseCode::TOO_BIG => 4413,
-        CloseCode::UNSUPPORTED => 4415,
-        CloseCode::TRY_AGAIN => 4507,
-        _ => 4400,
-    })
+/// Checks the subprotocol that the server selected (RFC 6455 § 4.1). Firefox reports a connection
+/// as open if the server selected none of those on offer.
+fn check_protocol(selected: &str, offered: &[String]) -> Result<(), Error> {
+    let message = match selected {
+        "" if offered.is_empty() => return Ok(()),
+        "" => "the server selected none of the subprotocols on offer",
+        _ if offered.iter().any(|it| it == selected) => return Ok(()),
+        _ => "the server selected a subprotocol that was not on offer",
+    };
+    Err(Error::new(ErrorKind::ProtocolRefused, message))
 }

@@ -1,9 +1,13 @@
 //! What is on its way out of the page.
 
-use std::{cell::RefCell, io::IoSlice, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    io::IoSlice,
+    rc::Rc,
+};
 
 use super::page_socket::{PageSocket, SendRefused};
-use crate::WsMessage;
+use crate::{WsMessage, backend::Violation, event::CloseCode};
 
 /// Hands messages to the browser's socket, and merges bytes that are written in one turn of the
 /// event loop: a message costs some 50 µs however small it is.
@@ -11,6 +15,7 @@ pub(super) struct WriteMerger {
     page_socket: Rc<dyn PageSocket>,
     chunk: usize,
     state: RefCell<MergedBytes>,
+    is_closing: Cell<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -27,6 +32,7 @@ impl WriteMerger {
             page_socket,
             chunk,
             state: RefCell::default(),
+            is_closing: Cell::new(false),
         })
     }
 
@@ -77,6 +83,31 @@ impl WriteMerger {
     /// Sends what was written.
     pub(super) fn flush(&self) -> Result<(), SendRefused> {
         self.state.borrow_mut().flush(&*self.page_socket)
+    }
+
+    /// Begins the closing handshake, behind what was written. Does nothing once begun.
+    pub(super) fn close(&self, code: Option<CloseCode>, reason: &str) {
+        if !self.is_closing.replace(true) {
+            let _ = self.flush();
+            self.page_socket.close(code, reason);
+        }
+    }
+
+    /// Closes because of `violation`, with a close code that a page may send: 4000 plus the HTTP
+    /// status of the same meaning.
+    pub(super) fn fail(&self, violation: &Violation) {
+        let status = match violation.code {
+            CloseCode::TOO_BIG => 413,
+            CloseCode::UNSUPPORTED => 415,
+            CloseCode::TRY_AGAIN => 507,
+            _ => 400,
+        };
+        let code = CloseCode::from_http_status(status);
+        self.close(code, violation.message);
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.is_closing.get()
     }
 
     /// Sends what was written at the end of this turn. If the connection has ended by then, the

@@ -3,28 +3,28 @@
 use http::{HeaderName, HeaderValue, header::SEC_WEBSOCKET_PROTOCOL};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
-    client_async_with_config,
+    client_async,
     tungstenite::{
         self,
         client::IntoClientRequest,
         error::{ProtocolError, SubProtocolError},
         handshake::client::{Request, Response},
-        protocol::{Role, WebSocketConfig},
     },
 };
 use url::Url;
 
 use super::{
-    NativeOptions, NativeSocket, SocketLimits, framed,
+    FramedLink, NativeOptions, NativeSocket, SocketLimits,
     options::Connector,
     tls::Tls,
-    transport::{FramedTransport, Transport},
+    transport::{HandshakeTransport, Transport},
 };
 use crate::{
     Error, ErrorKind,
     backend::{Endpoint, Negotiated},
     native::RefusedHandshake,
     options::Options,
+    target::frames::Role,
 };
 
 pub(crate) async fn connect(
@@ -48,8 +48,7 @@ pub(crate) async fn connect(
             .await
             .map_err(unreachable)?;
     }
-    let config = Some(config(&options));
-    let (link, response) = client_async_with_config(request, FramedTransport::new(io), config)
+    let (upgraded, response) = client_async(request, HandshakeTransport::new(io))
         .await
         .map_err(refused)?;
     let negotiated = Negotiated {
@@ -58,28 +57,9 @@ pub(crate) async fn connect(
         extensions: header(&response, "sec-websocket-extensions"),
     };
     let limits = limits(&options, setup.keepalive);
-    let link = framed(link, Role::Client, options.max_message_size);
-    Ok((NativeSocket::new(link, limits), negotiated))
-}
-
-/// The read buffer of tungstenite, in bytes.
-const READ_BUFFER: usize = 4 * 1024;
-
-/// How much tungstenite is given, in bytes, before it has to have written it. Whenever the
-/// operating system takes only a part, it moves the rest to the front of its buffer: much more
-/// would be moved again and again, and what the operating system holds is enough to keep the
-/// line busy meanwhile.
-const WRITE_BUFFER: usize = 128_000;
-
-/// tungstenite's settings for `options`. Its write buffer needs no limit: the socket flushes
-/// before it takes more than the high-water mark.
-pub(crate) fn config(options: &Options) -> WebSocketConfig {
-    WebSocketConfig::default()
-        // What an idle connection holds; the transport reads ahead when there is more.
-        .read_buffer_size(READ_BUFFER)
-        .max_message_size(Some(options.max_message_size))
-        // A browser knows no limit on frames, and a message of one frame is as good as of two.
-        .max_frame_size(Some(options.max_message_size))
+    let (io, read) = upgraded.into_inner().into_parts();
+    let link = FramedLink::new(io, Role::Client, options.max_message_size, &read);
+    Ok((NativeSocket::new(Box::new(link), limits), negotiated))
 }
 
 pub(crate) fn limits(
@@ -88,7 +68,8 @@ pub(crate) fn limits(
 ) -> SocketLimits {
     SocketLimits {
         write_chunk: options.write_chunk,
-        high_water_mark: options.high_water_mark.min(WRITE_BUFFER),
+        high_water_mark: options.high_water_mark,
+        close_timeout: options.close_timeout,
         keepalive,
     }
 }
@@ -224,4 +205,11 @@ pub(crate) fn refused(error: tungstenite::Error) -> Error {
         )
         .caused_by(error),
     }
+}
+
+/// Returns a header of the response that refused a handshake.
+#[cfg(feature = "event-source")]
+pub(crate) fn refusal_header(error: &Error, name: &str) -> Option<String> {
+    let value = error.http_headers()?.get(name)?;
+    value.to_str().ok().map(str::to_owned)
 }

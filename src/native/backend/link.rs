@@ -1,178 +1,281 @@
-//! A WebSocket with the type of its transport erased.
+//! A WebSocket over a transport whose type is erased.
 
 use std::{
-    io::IoSlice,
+    io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use futures::{Sink, Stream};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{self, Message, protocol::Role},
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite as _, ReadBuf};
+
+use super::{NativeInstant, transport::Transport};
+use crate::{
+    WsMessage,
+    backend::{Clock as _, Violation},
+    error::Cause,
+    event::CloseFrame,
+    target::frames::{
+        Role,
+        reader::{FrameReader, Incoming, ReadError},
+        writer::FrameWriter,
+    },
 };
 
-use crate::{WsMessage, target::frames::reader::Arrived};
-
-use super::{NativeInstant, transport::FramedTransport};
-
-/// What the socket needs of tokio-tungstenite. Erased here, at the level of messages, and not at
-/// that of the transport, so that a stream that somebody else made can be adopted as it is, with
-/// whatever it has already read.
+/// The protocol of one connection, whatever speaks it: our frames over a transport, or a stream of
+/// tokio-tungstenite that was adopted with whatever it had already read.
+///
+/// Sending never fails by itself: an error shows when flushing, and leaves what has arrived
+/// readable.
 pub(crate) trait Link: Send {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<tungstenite::Result<Message>>>;
+    /// Receives the next message, or the end of them. Answers Pings on the way.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Received>;
 
-    fn start_send(&mut self, message: Message) -> tungstenite::Result<()>;
+    /// Takes a message, to be written by the next flush.
+    fn push_message(&mut self, message: WsMessage);
 
-    /// Writes the first `len` of some bytes as a binary message, past tungstenite, which must not
-    /// have anything left to write; whether it can. What is not written at once waits for a flush.
-    fn write_message(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>], len: usize) -> bool;
+    /// Takes the first `len` of some bytes as a binary message, and writes what the transport
+    /// takes at once.
+    fn write_message(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>], len: usize);
 
-    /// Takes a message past tungstenite, under the same condition; whether it can.
-    fn push_message(&mut self, message: &WsMessage) -> bool;
+    fn push_ping(&mut self);
 
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<tungstenite::Result<()>>;
+    /// Takes a Close frame. Whatever is taken after it is discarded.
+    fn push_close(&mut self, frame: Option<CloseFrame>);
+
+    /// Returns how many bytes wait for the transport.
+    fn buffered(&self) -> usize;
+
+    /// Writes everything that was taken.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Cause>>;
 
     /// Ends the sending direction of the transport.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Reads and throws away, past tungstenite, until the transport ends.
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    /// Reads past all frames; returns how many bytes, 0 at the end of the transport.
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<usize>;
 
-    /// When the transport last received something, if it is one that remembers.
+    /// Returns when the transport last delivered something, or `None` if nobody knows.
     fn last_read(&self) -> Option<NativeInstant>;
 }
 
-/// An adopted stream, over a transport that is not ours.
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for WebSocketStream<S> {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<tungstenite::Result<Message>>> {
-        Pin::new(self).poll_next(cx)
+/// What came of waiting for a message.
+pub(crate) enum Received {
+    Message(WsMessage),
+    /// The peer's Close frame. Ours, if there was none yet, is to be flushed.
+    Close(Option<CloseFrame>),
+    Violation(Violation),
+    /// The transport is gone.
+    Lost(Option<Cause>),
+}
+
+/// How many frames that bring no message are read until other tasks get their turn.
+const FRAMES_PER_POLL: usize = 256;
+
+/// How many bytes of answers to Pings may wait. Beyond them only the latest Ping is answered, which
+/// RFC 6455 § 5.5.3 allows, so that a peer that pings and does not read costs no memory.
+const PONGS: usize = 4 * 1024;
+
+/// Frames over a transport of our own.
+pub(crate) struct FramedLink {
+    io: Box<dyn Transport>,
+    reader: FrameReader,
+    writer: FrameWriter,
+    /// The Ping that is answered when there is room.
+    ping: Option<Bytes>,
+    /// Whether answers to Pings may not have been flushed.
+    is_answering: bool,
+    is_close_sent: bool,
+    last_read: NativeInstant,
+    /// Why writing failed.
+    broken: Option<Cause>,
+}
+
+impl FramedLink {
+    /// `read` is what was read behind the opening handshake.
+    pub(crate) fn new(
+        io: Box<dyn Transport>,
+        role: Role,
+        max_message_size: usize,
+        read: &[u8],
+    ) -> Self {
+        Self {
+            io,
+            reader: FrameReader::new(role, max_message_size, read),
+            writer: FrameWriter::new(role),
+            ping: None,
+            is_answering: false,
+            is_close_sent: false,
+            last_read: NativeInstant::now(),
+            broken: None,
+        }
     }
 
-    fn start_send(&mut self, message: Message) -> tungstenite::Result<()> {
-        Pin::new(self).start_send(message)
+    fn is_writable(&self) -> bool {
+        self.broken.is_none() && !self.is_close_sent
     }
 
-    fn write_message(&mut self, _: &mut Context<'_>, _: &[IoSlice<'_>], _: usize) -> bool {
-        false
+    fn record(&mut self, written: io::Result<()>) {
+        if let Err(error) = written {
+            self.broken = Some(std::sync::Arc::new(error));
+            self.writer.clear();
+        }
     }
 
-    fn push_message(&mut self, _: &WsMessage) -> bool {
-        false
+    /// Answers a Ping, unless too many answers wait.
+    fn answer(&mut self, payload: Bytes) {
+        if !self.is_writable() {
+            return;
+        }
+        if self.writer.len() < PONGS {
+            let pushed = self.writer.push_pong(&payload);
+            self.record(pushed);
+            self.is_answering = true;
+        } else {
+            self.ping = Some(payload);
+        }
     }
 
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<tungstenite::Result<()>> {
-        Pin::new(self).poll_flush(cx)
-    }
-
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(self.get_mut()).poll_shutdown(cx).map(drop)
-    }
-
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut scratch = [0; 4096];
-        loop {
-            let mut buf = ReadBuf::new(&mut scratch);
-            match Pin::new(self.get_mut()).poll_read(cx, &mut buf) {
-                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {}
-                Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => return Poll::Pending,
+    /// Drives the answers to Pings, on behalf of the reader.
+    fn drive_answers(&mut self, cx: &mut Context<'_>) {
+        while self.is_answering || self.ping.is_some() {
+            if self.poll_flush(cx).is_pending() {
+                return;
+            }
+            self.is_answering = false;
+            if let Some(payload) = self.ping.take() {
+                self.answer(payload);
             }
         }
     }
 
-    fn last_read(&self) -> Option<NativeInstant> {
-        None
-    }
-}
-
-/// A stream over a transport of ours.
-pub(crate) fn framed(
-    mut socket: WebSocketStream<FramedTransport>,
-    role: Role,
-    max_message_size: usize,
-) -> Box<dyn Link> {
-    socket.get_mut().begin(role, max_message_size);
-    Box::new(FramedLink {
-        socket,
-        role,
-        is_answering: false,
-    })
-}
-
-struct FramedLink {
-    socket: WebSocketStream<FramedTransport>,
-    role: Role,
-    /// Whether tungstenite may have an answer to a Ping, which it would give when it reads next.
-    is_answering: bool,
-}
-
-impl FramedLink {
-    /// What tungstenite has not heard of is that writing failed.
-    fn judge(&self, sent: tungstenite::Result<()>) -> tungstenite::Result<()> {
-        match self.socket.get_ref().write_error() {
-            Some(error) => Err(error.into()),
-            None => sent,
-        }
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, ReadError>> {
+        let mut io = TimedReads {
+            io: &mut self.io,
+            last_read: &mut self.last_read,
+        };
+        self.reader.poll_next(Pin::new(&mut io), cx)
     }
 }
 
 impl Link for FramedLink {
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<tungstenite::Result<Message>>> {
-        if self.is_answering {
-            self.is_answering = Link::poll_flush(&mut self.socket, cx).is_pending();
-        }
-        loop {
-            match ready!(self.socket.get_mut().poll_next(cx)) {
-                Ok(Arrived::Message(message)) => return Poll::Ready(Some(Ok(message))),
-                Ok(Arrived::Others) => {}
-                Err(error) => return Poll::Ready(Some(Err(error))),
-            }
-            if let Poll::Ready(next) = Link::poll_next(&mut self.socket, cx) {
-                self.is_answering |= matches!(next, Some(Ok(Message::Ping(_))));
-                return Poll::Ready(next);
-            }
-            // It has taken a part of a message, and there may be more; or it waits for more.
-            if self.socket.get_ref().is_waiting() {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Received> {
+        self.drive_answers(cx);
+        for _ in 0..FRAMES_PER_POLL {
+            let Poll::Ready(incoming) = self.poll_frame(cx) else {
+                self.drive_answers(cx);
                 return Poll::Pending;
-            }
+            };
+            let received = match incoming {
+                Ok(Incoming::Message(message)) => Received::Message(message),
+                Ok(Incoming::Ping(payload)) => {
+                    self.answer(payload);
+                    continue;
+                }
+                Ok(Incoming::Nothing) => continue,
+                Ok(Incoming::Close(frame)) => {
+                    self.push_close(frame.clone());
+                    Received::Close(frame)
+                }
+                Ok(Incoming::Eof) => Received::Lost(None),
+                Err(ReadError::Io(error)) => Received::Lost(Some(std::sync::Arc::new(error))),
+                Err(ReadError::Violation(violation)) => Received::Violation(violation),
+            };
+            self.drive_answers(cx);
+            return Poll::Ready(received);
+        }
+        self.drive_answers(cx);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn push_message(&mut self, message: WsMessage) {
+        if self.is_writable() {
+            let pushed = self.writer.push_message(&message);
+            self.record(pushed);
         }
     }
 
-    fn start_send(&mut self, message: Message) -> tungstenite::Result<()> {
-        let sent = Link::start_send(&mut self.socket, message);
-        self.judge(sent)
+    fn write_message(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>], len: usize) {
+        if self.is_writable() {
+            let io = Pin::new(&mut self.io);
+            let written = self.writer.write_message(io, cx, bytes, len);
+            self.record(written);
+        }
     }
 
-    fn write_message(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>], len: usize) -> bool {
-        let role = self.role;
-        self.socket.get_mut().write_message(cx, role, bytes, len);
-        true
+    fn push_ping(&mut self) {
+        if self.is_writable() {
+            let pushed = self.writer.push_ping();
+            self.record(pushed);
+        }
     }
 
-    fn push_message(&mut self, message: &WsMessage) -> bool {
-        let role = self.role;
-        self.socket.get_mut().push_message(role, message);
-        true
+    fn push_close(&mut self, frame: Option<CloseFrame>) {
+        if self.is_writable() {
+            let pushed = self.writer.push_close(frame.as_ref());
+            self.record(pushed);
+            self.is_close_sent = true;
+        }
     }
 
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<tungstenite::Result<()>> {
-        let flushed = ready!(Link::poll_flush(&mut self.socket, cx));
-        // Once the closing handshake is complete, tungstenite does not flush the transport.
-        ready!(Pin::new(self.socket.get_mut()).poll_flush(cx))?;
-        Poll::Ready(self.judge(flushed))
+    fn buffered(&self) -> usize {
+        self.writer.len()
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
+        if self.broken.is_none() {
+            let written = ready!(self.writer.poll_write(Pin::new(&mut self.io), cx));
+            self.record(written);
+        }
+        if self.broken.is_none() {
+            let flushed = ready!(Pin::new(&mut self.io).poll_flush(cx));
+            self.record(flushed);
+        }
+        Poll::Ready(self.broken.clone().map_or(Ok(()), Err))
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.socket.poll_shutdown(cx)
+        Pin::new(&mut self.io).poll_shutdown(cx).map(drop)
     }
 
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.socket.get_mut().poll_drain(cx)
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+        poll_discard(Pin::new(&mut self.io), cx)
     }
 
     fn last_read(&self) -> Option<NativeInstant> {
-        Some(self.socket.get_ref().last_read())
+        Some(self.last_read)
+    }
+}
+
+/// Reads into nowhere.
+pub(super) fn poll_discard(
+    io: Pin<&mut (impl AsyncRead + ?Sized)>,
+    cx: &mut Context<'_>,
+) -> Poll<usize> {
+    let mut scratch = [0; 4096];
+    let mut buf = ReadBuf::new(&mut scratch);
+    let read = ready!(io.poll_read(cx, &mut buf));
+    Poll::Ready(read.map_or(0, |()| buf.filled().len()))
+}
+
+/// Remembers when something was read: a message of 64 MiB over a slow link is minutes of traffic
+/// before it is a message, and no sign of a dead peer.
+struct TimedReads<'a> {
+    io: &'a mut Box<dyn Transport>,
+    last_read: &'a mut NativeInstant,
+}
+
+impl AsyncRead for TimedReads<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut *self.io).poll_read(cx, buf);
+        if read.is_ready() {
+            *self.last_read = NativeInstant::now();
+        }
+        read
     }
 }

@@ -5,34 +5,41 @@ mod polling;
 use std::{
     collections::VecDeque,
     fmt,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use bytes::Bytes;
-use tokio_tungstenite::tungstenite::{self, Message, protocol};
-
 use super::{
     Link, NativeInstant,
-    failure::{Verdict, judge},
     keepalive::{Beat, Keepalive},
+    linger::linger,
+    link::Received,
 };
 use crate::{
     WsMessage,
-    backend::{self, Clock as _, End, Unsendable, Violation},
+    backend::{Backend as _, Clock as _, End, Unsendable, Violation},
     error::Cause,
-    event::{CloseCode, CloseEvent},
+    event::{CloseCode, CloseEvent, CloseFrame},
 };
 
 /// How many bytes are read ahead to find the end while nobody reads.
 const READ_AHEAD: usize = 64 * 1024;
 
-/// What a socket keeps to, from the options and the setup.
+/// How many messages are read ahead; empty ones count as well.
+const MESSAGES_AHEAD: usize = 1024;
+
+/// How many messages of a stream that was dropped are discarded until other tasks get their turn.
+const DISCARDS_PER_POLL: usize = 256;
+
+/// From so many waiting bytes on, they are offered to the system before more are taken.
+const WRITE_THROUGH: usize = 128_000;
+
+/// The limits of a socket, from the options of all targets and of this one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SocketLimits {
     pub(crate) write_chunk: usize,
     pub(crate) high_water_mark: usize,
+    pub(crate) close_timeout: Option<Duration>,
     pub(crate) keepalive: Option<(Duration, Duration)>,
 }
 
@@ -40,23 +47,32 @@ pub(crate) struct NativeSocket {
     /// `None` once the connection is over.
     link: Option<Box<dyn Link>>,
     phase: Phase,
-    /// What was read ahead while looking for the end.
+    /// The messages read ahead.
     inbox: VecDeque<WsMessage>,
     inbox_bytes: usize,
-    discarding: bool,
-    /// How many bytes tungstenite took since it was last flushed; an upper bound of what it has.
-    unflushed: usize,
-    /// Whether some of that may be tungstenite's, and not yet the transport's.
-    queued: bool,
+    is_discarding: bool,
+    /// Whether something was taken for sending since everything was last flushed.
+    is_dirty: bool,
     /// Why sending failed. What arrived before is still to be read, so it is not the end yet.
     broken: Option<Cause>,
     /// Whether the end came before everything was flushed.
-    lost: bool,
+    is_cut: bool,
     limits: SocketLimits,
     keepalive: Option<Keepalive>,
     last_message: NativeInstant,
+    /// The link of a connection that is over, until it can be dropped.
+    remains: Option<Box<dyn Link>>,
 }
 
+/// ```text
+///          start_close                      the peer's Close
+///   Open ──────────────▶ Closing ─────────────────┐
+///    │                     │                      ▼
+///    ├──── the peer's Close ─────────────▶ Answering ── ours flushed ──▶ Over
+///    │                     │                      │                       ▲
+///    └─ violation, EOF, ───┴── abort ─────────────┴───────────────────────┘
+///       error, no Pong
+/// ```
 #[derive(Debug)]
 enum Phase {
     Open,
@@ -64,17 +80,7 @@ enum Phase {
     Closing,
     /// The peer's Close frame is in; ours is to be flushed.
     Answering(CloseEvent),
-    /// The peer broke the rules. It is sent a Close frame, and what it sends is drained: to close
-    /// a TCP connection with unread data would reset it, and the Close frame might not arrive.
-    Failing(Violation, Step),
     Over(End),
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Step {
-    Flush,
-    Shutdown,
-    Drain,
 }
 
 impl NativeSocket {
@@ -84,26 +90,26 @@ impl NativeSocket {
             phase: Phase::Open,
             inbox: VecDeque::new(),
             inbox_bytes: 0,
-            discarding: false,
-            unflushed: 0,
-            queued: false,
+            is_discarding: false,
+            is_dirty: false,
             broken: None,
-            lost: false,
+            is_cut: false,
             limits,
             keepalive: limits
                 .keepalive
                 .map(|(interval, timeout)| Keepalive::new(interval, timeout)),
             last_message: NativeInstant::now(),
+            remains: None,
         }
     }
 
-    /// The next message from the wire.
-    fn poll_wire(&mut self, cx: &mut Context<'_>) -> Poll<Result<WsMessage, End>> {
+    /// Receives the next message from the link.
+    fn poll_link(&mut self, cx: &mut Context<'_>) -> Poll<Result<WsMessage, End>> {
         loop {
             match &self.phase {
                 Phase::Open | Phase::Closing => {
-                    // What a full socket left behind goes out whoever polls.
-                    if self.unflushed > 0 {
+                    // What a full transport left behind goes out whoever polls.
+                    if self.is_dirty {
                         let _ = self.poll_flush_link(cx);
                     }
                     match self.poll_message(cx) {
@@ -114,103 +120,100 @@ impl NativeSocket {
                     }
                 }
                 Phase::Answering(event) => {
-                    let event = event.clone();
+                    let end = End::closed(event.clone());
                     // An answer that fails to go out changes nothing: the peer has said all.
                     if let Some(link) = &mut self.link {
-                        if is_flushed(&ready!(link.poll_flush(cx))) {
-                            self.unflushed = 0;
+                        if ready!(link.poll_flush(cx)).is_ok() {
+                            self.is_dirty = false;
                         }
                         let _ = link.poll_shutdown(cx);
                     }
-                    self.over(End::closed(event));
-                }
-                Phase::Failing(failure, _) => {
-                    let end = End::failed(failure);
-                    ready!(self.poll_failing(cx));
-                    self.over(end);
+                    self.finish(end);
                 }
                 Phase::Over(end) => return Poll::Ready(Err(end.clone())),
             }
         }
     }
 
-    /// A message, or `None` when the phase has changed.
+    /// Receives a message, or `None` when the phase has changed.
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<WsMessage>> {
-        loop {
-            let Some(link) = &mut self.link else {
-                self.over(End::lost(None));
-                return Poll::Ready(None);
-            };
-            let next = ready!(link.poll_next(cx));
+        let Some(link) = &mut self.link else {
+            self.finish(End::lost(None));
+            return Poll::Ready(None);
+        };
+        let received = ready!(link.poll_next(cx));
+        if self.keepalive.is_some() {
             self.last_message = NativeInstant::now();
-            match next {
-                Some(Ok(Message::Text(text))) => {
-                    return Poll::Ready(Some(WsMessage::Text(text.as_str().to_owned())));
+        }
+        match received {
+            Received::Message(message) => return Poll::Ready(Some(message)),
+            Received::Close(frame) => self.phase = Phase::Answering(close_event(frame)),
+            Received::Violation(violation) => self.fail_link(&violation),
+            Received::Lost(cause) => self.finish(End::lost(cause)),
+        }
+        Poll::Ready(None)
+    }
+
+    /// Ends the connection with a Close frame that says why. What was read ahead stays readable.
+    fn fail_link(&mut self, violation: &Violation) {
+        if let Some(mut link) = self.link.take() {
+            link.push_close(Some(CloseFrame {
+                code: violation.code,
+                reason: violation.message.to_owned(),
+            }));
+            linger(link, self.limits.close_timeout);
+        }
+        self.finish(End::failed(violation));
+    }
+
+    /// Reads ahead, up to the limits; ready at the end.
+    fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let mut discards = DISCARDS_PER_POLL;
+        while !self.is_read_ahead() {
+            match ready!(self.poll_link(cx)) {
+                Ok(_) if self.is_discarding && discards > 0 => discards -= 1,
+                Ok(_) if self.is_discarding => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
-                Some(Ok(Message::Binary(bytes))) => {
-                    return Poll::Ready(Some(WsMessage::Binary(bytes)));
+                Ok(message) => {
+                    self.inbox_bytes += message.len();
+                    self.inbox.push_back(message);
                 }
-                // tungstenite answers a Ping by itself, with the next read or flush.
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                Some(Ok(Message::Close(frame))) => {
-                    self.phase = Phase::Answering(close_event(frame));
-                    return Poll::Ready(None);
-                }
-                Some(Err(error)) => {
-                    match judge(error) {
-                        Verdict::Over(end) => self.over(end),
-                        Verdict::Fail(failure) => backend::Backend::fail(self, failure),
-                    }
-                    return Poll::Ready(None);
-                }
-                None => {
-                    self.over(End::lost(None));
-                    return Poll::Ready(None);
-                }
+                Err(end) => return Poll::Ready(end),
+            }
+        }
+        match &self.phase {
+            Phase::Over(end) => Poll::Ready(end.clone()),
+            _ => {
+                let _ = self.poll_flush_link(cx);
+                Poll::Pending
             }
         }
     }
 
-    fn poll_failing(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let (Some(link), Phase::Failing(_, step)) = (&mut self.link, &mut self.phase) else {
-                return Poll::Ready(());
-            };
-            *step = match step {
-                Step::Flush => {
-                    if !is_flushed(&ready!(link.poll_flush(cx))) {
-                        return Poll::Ready(());
-                    }
-                    self.unflushed = 0;
-                    Step::Shutdown
-                }
-                Step::Shutdown => {
-                    ready!(link.poll_shutdown(cx));
-                    Step::Drain
-                }
-                Step::Drain => return link.poll_drain(cx),
-            };
-        }
+    /// Returns whether nothing more is read until somebody takes a message.
+    fn is_read_ahead(&self) -> bool {
+        self.inbox_bytes >= READ_AHEAD || self.inbox.len() >= MESSAGES_AHEAD
     }
 
-    /// Whether the keepalive clock called for something, so that the wire has to be polled again.
+    /// Returns whether the keepalive clock called for something, so that the link has to be polled
+    /// again.
     fn is_beating(&mut self, cx: &mut Context<'_>) -> bool {
-        let last_activity = backend::Backend::last_activity(self);
+        let last_activity = self.last_activity();
         let Some(keepalive) = &mut self.keepalive else {
             return false;
         };
         match keepalive.poll(cx, last_activity) {
             Poll::Ready(Beat::Ping) => {
                 if let (Phase::Open, Some(link)) = (&self.phase, &mut self.link) {
-                    let sent = link.start_send(Message::Ping(Bytes::new()));
-                    self.unflushed += 1;
-                    self.queued = true;
-                    self.note(sent);
+                    link.push_ping();
+                    self.is_dirty = true;
                 }
                 true
             }
             Poll::Ready(Beat::Dead) => {
-                self.over(End::overdue("the peer did not answer a Ping in time"));
+                self.finish(End::overdue("the peer did not answer a Ping in time"));
                 true
             }
             Poll::Pending => false,
@@ -221,46 +224,36 @@ impl NativeSocket {
         self.check_flushable()?;
         if let Some(link) = &mut self.link {
             let flushed = ready!(link.poll_flush(cx));
-            self.unflushed = 0;
-            self.queued = false;
-            if !is_flushed(&flushed) {
-                self.note(flushed);
-            }
+            self.is_dirty = false;
+            self.broken = flushed.err();
         }
         Poll::Ready(self.check_flushable())
     }
 
-    /// Whether nothing that was taken for sending is known to be lost.
+    /// Fails if something that was taken for sending is known to be lost.
     fn check_flushable(&self) -> Result<(), Unsendable> {
         match &self.broken {
-            None if !self.lost => Ok(()),
+            None if !self.is_cut => Ok(()),
             cause => Err(Unsendable {
                 cause: cause.clone(),
             }),
         }
     }
 
-    /// Remembers that sending failed.
-    fn note(&mut self, sent: tungstenite::Result<()>) {
-        if let Err(error) = sent {
-            self.broken = Some(Arc::new(error));
-        }
-    }
-
     fn check_sendable(&self) -> Result<(), Unsendable> {
         match (&self.broken, &self.phase) {
-            (None, Phase::Open | Phase::Closing) => Ok(()),
+            (None, Phase::Open) => Ok(()),
             (cause, _) => Err(Unsendable {
                 cause: cause.clone(),
             }),
         }
     }
 
-    fn over(&mut self, end: End) {
-        self.link = None;
+    fn finish(&mut self, end: End) {
+        self.remains = self.link.take();
         self.keepalive = None;
-        self.lost = self.unflushed > 0;
-        self.unflushed = 0;
+        self.is_cut = self.is_dirty;
+        self.is_dirty = false;
         self.phase = Phase::Over(end);
     }
 }
@@ -269,24 +262,16 @@ impl fmt::Debug for NativeSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NativeSocket")
             .field("phase", &self.phase)
-            .field("unflushed", &self.unflushed)
+            .field("buffered_amount", &self.buffered_amount())
             .field("inbox_bytes", &self.inbox_bytes)
             .finish_non_exhaustive()
     }
 }
 
-/// Whether everything went out. That the closing handshake is complete is an error to tungstenite.
-fn is_flushed(flushed: &tungstenite::Result<()>) -> bool {
-    matches!(
-        flushed,
-        Ok(()) | Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed)
-    )
-}
-
-/// The end as the peer's Close frame tells it.
-fn close_event(frame: Option<protocol::CloseFrame>) -> CloseEvent {
+/// The end as the peer's Close frame reports it.
+fn close_event(frame: Option<CloseFrame>) -> CloseEvent {
     let (code, reason) = match frame {
-        Some(frame) => (u16::from(frame.code).into(), frame.reason.to_string()),
+        Some(frame) => (frame.code, frame.reason),
         None => (CloseCode::NO_STATUS, String::new()),
     };
     CloseEvent {

@@ -12,7 +12,7 @@ mod event;
 mod event_source;
 mod handle;
 #[cfg(feature = "http")]
-mod http;
+pub(crate) mod http;
 mod machine;
 mod outbox;
 mod policy;

@@ -4,7 +4,10 @@ use std::{io, pin::pin};
 
 use futures::{SinkExt, StreamExt, future::poll_immediate, join};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Message, protocol},
+};
 use wsio::{
     CloseCode, ErrorKind,
     native::{Acceptor, Role},
@@ -81,7 +84,7 @@ async fn text_that_is_none_is_an_error() {
     let bad = frame(FIN | TEXT, b"\xC3\x28");
     raw.write_all(&[before, bad].concat()).await.unwrap();
     let peer = async {
-        let mut far = WebSocketStream::from_raw_socket(raw, Role::Server, None).await;
+        let mut far = WebSocketStream::from_raw_socket(raw, protocol::Role::Server, None).await;
         hears(&mut far).await
     };
     let ((messages, error), heard) = join!(drain(&mut stream), peer);
@@ -111,7 +114,7 @@ async fn too_big_message_is_answered_with_1009() {
         raw.write_all(&frame(0, &[1; 100])).await.unwrap();
     }
     let peer = async {
-        let mut far = WebSocketStream::from_raw_socket(raw, Role::Server, None).await;
+        let mut far = WebSocketStream::from_raw_socket(raw, protocol::Role::Server, None).await;
         hears(&mut far).await
     };
     let ((messages, error), heard) = join!(drain(&mut stream), peer);

@@ -14,7 +14,7 @@ use futures::{SinkExt, StreamExt};
 use tokio::io::{DuplexStream, duplex};
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Message, protocol::CloseFrame},
+    tungstenite::{Message, protocol::{self, CloseFrame}},
 };
 use wsio::{
     WsMeta, WsStream,
@@ -29,7 +29,7 @@ const SECOND: Duration = Duration::from_secs(1);
 async fn with(options: Acceptor) -> (WsMeta, WsStream, Far) {
     let (near, far) = duplex(PIPE);
     let adopted = options.adopt(near, Role::Client, "", "").await;
-    let far = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
+    let far = WebSocketStream::from_raw_socket(far, protocol::Role::Server, None).await;
     let (meta, stream) = adopted.unwrap();
     (meta, stream, far)
 }

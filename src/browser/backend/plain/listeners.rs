@@ -5,10 +5,7 @@ use std::rc::Rc;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{CloseEvent as JsCloseEvent, Event, MessageEvent, WebSocket};
 
-use crate::{
-    browser::backend::{receive_queue::ReceiveQueue, receive_queue::SharedQueue},
-    event::CloseEvent,
-};
+use crate::{browser::backend::receive_queue::SharedQueue, event::CloseEvent};
 
 /// Set all together, in the task that made the socket, so that not one event goes by: a message
 /// may follow the handshake in the same segment. Taken off when dropped.
@@ -23,12 +20,12 @@ pub(super) struct SocketListeners {
 impl SocketListeners {
     /// There is none for `error`: it says nothing that the `close` event behind it does not.
     pub(super) fn attach(socket: &WebSocket, shared: &Rc<SharedQueue>) -> Self {
-        let on_open = listener(shared, |queue, _: Event| queue.open());
-        let on_message = listener(shared, |queue, event: MessageEvent| {
-            queue.push(event.data());
+        let on_open = listener(shared, |shared, _: Event| shared.queue().open());
+        let on_message = listener(shared, |shared, event: MessageEvent| {
+            shared.receive(event.data());
         });
-        let on_close = listener(shared, |queue, event: JsCloseEvent| {
-            queue.close(close_event(&event));
+        let on_close = listener(shared, |shared, event: JsCloseEvent| {
+            shared.queue().close(close_event(&event));
         });
         socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
@@ -52,14 +49,14 @@ impl Drop for SocketListeners {
 
 fn listener<E>(
     shared: &Rc<SharedQueue>,
-    mut listen: impl FnMut(&mut ReceiveQueue, E) + 'static,
+    listen: impl Fn(&SharedQueue, E) + 'static,
 ) -> Closure<dyn FnMut(E)>
 where
     E: wasm_bindgen::convert::FromWasmAbi + 'static,
 {
     let shared = Rc::clone(shared);
     Closure::new(move |event| {
-        listen(&mut shared.queue(), event);
+        listen(&shared, event);
         shared.wake();
     })
 }

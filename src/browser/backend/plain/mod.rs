@@ -41,12 +41,15 @@ pub(super) struct PlainSocket {
 
 impl PlainSocket {
     /// Makes the browser's socket.
-    pub(super) fn connect(target: &Endpoint, shared: Rc<SharedQueue>) -> Result<Rc<Self>, JsValue> {
-        let socket = if target.protocols.is_empty() {
-            WebSocket::new(&target.url)
+    pub(super) fn connect(
+        endpoint: &Endpoint,
+        shared: Rc<SharedQueue>,
+    ) -> Result<Rc<Self>, JsValue> {
+        let socket = if endpoint.protocols.is_empty() {
+            WebSocket::new(&endpoint.url)
         } else {
-            let protocols: Array = target.protocols.iter().map(JsValue::from).collect();
-            WebSocket::new_with_str_sequence(&target.url, &protocols)
+            let protocols: Array = endpoint.protocols.iter().map(JsValue::from).collect();
+            WebSocket::new_with_str_sequence(&endpoint.url, &protocols)
         };
         Ok(Self::adopt(socket?, shared))
     }

@@ -53,9 +53,11 @@ pub(super) struct StreamSocket {
 }
 
 impl StreamSocket {
-    /// Whether this page has it.
+    /// Returns whether this page has a constructor of that name: a page may have switched it off
+    /// by assigning something else.
     pub(super) fn is_available() -> bool {
-        Reflect::has(&js_sys::global(), &"WebSocketStream".into()).unwrap_or(false)
+        Reflect::get(&js_sys::global(), &"WebSocketStream".into())
+            .is_ok_and(|constructor| constructor.is_function())
     }
 
     /// Whether this page has one to which it can be left what becomes of a connection: see
@@ -66,15 +68,15 @@ impl StreamSocket {
 
     /// Makes the browser's socket.
     pub(super) fn connect(
-        target: &Endpoint,
+        endpoint: &Endpoint,
         shared: Rc<SharedQueue>,
         options: &Options,
     ) -> Result<Rc<Self>, JsValue> {
         let js_options = JsStreamOptions::new();
-        let protocols: Array = target.protocols.iter().map(JsValue::from).collect();
+        let protocols: Array = endpoint.protocols.iter().map(JsValue::from).collect();
         js_options.set_protocols(&protocols);
         let streams = Rc::new(Self {
-            socket: WebSocketStream::new(&target.url, &js_options)?,
+            socket: WebSocketStream::new(&endpoint.url, &js_options)?,
             shared,
             callbacks: RefCell::default(),
             read_side: RefCell::new(ReadSide::new(options)),
@@ -129,8 +131,8 @@ impl StreamSocket {
         read_side.received();
         drop(read_side);
         let is_closing = self.is_closing();
+        self.shared.receive(message);
         let mut queue = self.shared.queue();
-        queue.push(message);
         // Reading is not stopped any more, and a page that has closed is owed nothing that comes
         // then: of a plain WebSocket it gets none of it.
         if is_closing && queue.bytes() > self.receive_limit {

@@ -1,45 +1,48 @@
-//! What the seam asks of a socket.
+//! The native side of the seam.
 
 use std::{
     io::IoSlice,
     pin::pin,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, Waker},
 };
 
-use bytes::{Bytes, BytesMut};
-use tokio::task::unconstrained;
-use tokio_tungstenite::tungstenite::{Message, protocol};
+use tokio::{runtime::Handle, task::unconstrained};
 
-use super::{NativeSocket, Phase, READ_AHEAD, Step};
+use super::{NativeSocket, Phase, WRITE_THROUGH};
 use crate::{
     Error, WsMessage,
-    backend::{self, End, Endpoint, Negotiated, Unsendable, Violation},
+    backend::{Backend, End, Endpoint, Negotiated, Unsendable, Violation},
     event::{CloseCode, CloseFrame},
-    native::backend::{NativeInstant, NativeOptions, connect},
+    native::backend::{Link, NativeInstant, NativeOptions, connect},
     options::Options,
-    target::frames::writer::FRAME_HEADER,
 };
 
-impl backend::Backend for NativeSocket {
+impl Backend for NativeSocket {
     type PlatformOptions = NativeOptions;
+    type Remains = Box<dyn Link>;
 
     fn connect(
-        target: Endpoint,
+        endpoint: Endpoint,
         options: &Options,
-        setup: NativeOptions,
+        platform: NativeOptions,
     ) -> impl Future<Output = Result<(Self, Negotiated), Error>> + Send {
-        connect::connect(target, options.clone(), setup)
+        connect::connect(endpoint, options.clone(), platform)
     }
 
-    /// What RFC 6455 § 7.4 and the registry allow an endpoint to send.
     fn may_close_with(code: CloseCode) -> bool {
-        matches!(u16::from(code), 1000..=1003 | 1007..=1013 | 3000..=4999)
+        code.is_allowed_on_the_wire()
     }
 
     /// Polls once: all that can be had without a task. It is the only chance to write the Close
-    /// frame, also for who has used up tokio's budget by dropping many connections at once.
-    fn settle(task: impl Future<Output = ()> + Send + 'static) {
+    /// frame, also where tokio's budget is used up by dropping many connections at once.
+    fn run_detached(task: impl Future<Output = ()> + Send + 'static) {
         let _ = pin!(unconstrained(task)).poll(&mut Context::from_waker(Waker::noop()));
+    }
+
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(task);
+        }
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<WsMessage, End>> {
@@ -48,72 +51,48 @@ impl backend::Backend for NativeSocket {
                 self.inbox_bytes -= message.len();
                 Poll::Ready(Ok(message))
             }
-            None => self.poll_wire(cx),
+            None => self.poll_link(cx),
         }
     }
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        // Messages are counted too, so that empty ones do not add up.
-        while self.inbox_bytes < READ_AHEAD && self.inbox.len() < READ_AHEAD / 64 {
-            match ready!(self.poll_wire(cx)) {
-                Ok(_) if self.discarding => {}
-                Ok(message) => {
-                    self.inbox_bytes += message.len();
-                    self.inbox.push_back(message);
-                }
-                Err(end) => return Poll::Ready(end),
-            }
-        }
-        match &self.phase {
-            Phase::Over(end) => Poll::Ready(end.clone()),
-            _ => {
-                let _ = self.poll_flush_link(cx);
-                Poll::Pending
-            }
-        }
+        self.poll_read_ahead(cx)
+    }
+
+    fn is_held_back(&self) -> bool {
+        self.is_read_ahead()
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
         self.check_sendable()?;
-        if self.unflushed < self.limits.high_water_mark {
+        let buffered = self.buffered_amount();
+        if buffered < WRITE_THROUGH.min(self.limits.high_water_mark) {
             return Poll::Ready(Ok(()));
         }
-        self.poll_flush_link(cx)
+        match self.poll_flush_link(cx) {
+            Poll::Pending if self.buffered_amount() < self.limits.high_water_mark => {
+                Poll::Ready(Ok(()))
+            }
+            polled => polled,
+        }
     }
 
     fn send(&mut self, message: WsMessage) -> Result<(), Unsendable> {
         self.check_sendable()?;
-        let Some(link) = &mut self.link else {
-            return Err(Unsendable { cause: None });
-        };
-        self.unflushed += message.len() + FRAME_HEADER;
-        if self.queued || !link.push_message(&message) {
-            self.queued = true;
-            let sent = link.start_send(match message {
-                WsMessage::Text(text) => Message::text(text),
-                WsMessage::Binary(bytes) => Message::Binary(bytes),
-            });
-            self.note(sent);
+        if let Some(link) = &mut self.link {
+            link.push_message(message);
+            self.is_dirty = true;
         }
-        self.check_sendable()
+        Ok(())
     }
 
     fn write(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Result<usize, Unsendable> {
         let len = bytes.iter().map(|slice| slice.len()).sum::<usize>();
         let len = len.min(self.limits.write_chunk);
-        if len > 0 {
-            self.check_sendable()?;
-            let is_written = match &mut self.link {
-                Some(link) if !self.queued => link.write_message(cx, bytes, len),
-                _ => false,
-            };
-            if is_written {
-                self.unflushed += len + FRAME_HEADER;
-            } else {
-                let message = gather(bytes, len);
-                backend::Backend::send(self, WsMessage::Binary(message))?;
-            }
-            // Offered at once. If the socket is full, whoever polls next drives it on.
+        if let (Some(link), 1..) = (&mut self.link, len) {
+            link.write_message(cx, bytes, len);
+            self.is_dirty = true;
+            // Offered at once. If the transport is full, whoever polls next drives it on.
             if let Poll::Ready(Err(error)) = self.poll_flush_link(cx) {
                 return Err(error);
             }
@@ -122,7 +101,7 @@ impl backend::Backend for NativeSocket {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
-        if self.unflushed == 0 {
+        if !self.is_dirty {
             return Poll::Ready(self.check_flushable());
         }
         self.poll_flush_link(cx)
@@ -130,14 +109,8 @@ impl backend::Backend for NativeSocket {
 
     fn start_close(&mut self, frame: Option<CloseFrame>) {
         if let (Phase::Open, Some(link)) = (&self.phase, &mut self.link) {
-            let frame = frame.map(|frame| protocol::CloseFrame {
-                code: u16::from(frame.code).into(),
-                reason: frame.reason.into(),
-            });
-            let sent = link.start_send(Message::Close(frame));
-            self.unflushed += 1;
-            self.queued = true;
-            self.note(sent);
+            link.push_close(frame);
+            self.is_dirty = true;
             self.phase = Phase::Closing;
         }
     }
@@ -146,36 +119,33 @@ impl backend::Backend for NativeSocket {
         false
     }
 
-    fn fail(&mut self, failure: Violation) {
-        if matches!(self.phase, Phase::Failing(..) | Phase::Over(_)) {
+    fn fail(&mut self, violation: &Violation) {
+        if matches!(self.phase, Phase::Over(_)) {
             return;
         }
         self.inbox.clear();
         self.inbox_bytes = 0;
-        let frame = CloseFrame {
-            code: failure.code,
-            reason: failure.message.to_owned(),
-        };
-        backend::Backend::start_close(self, Some(frame));
-        self.phase = Phase::Failing(failure, Step::Flush);
+        self.fail_link(violation);
     }
 
     fn abort(&mut self, end: End) {
-        if !matches!(self.phase, Phase::Over(_)) {
-            let end = match &self.phase {
-                // Why it failed says more than that the peer did not answer.
-                Phase::Failing(failure, _) => End::failed(failure),
-                Phase::Answering(event) => End::closed(event.clone()),
-                _ => end,
-            };
-            self.over(end);
-        }
+        let end = match &self.phase {
+            Phase::Over(_) => return,
+            // The peer has said how it ends; only our answer is late.
+            Phase::Answering(event) => End::closed(event.clone()),
+            Phase::Open | Phase::Closing => end,
+        };
+        self.finish(end);
     }
 
     fn discard_input(&mut self) {
-        self.discarding = true;
+        self.is_discarding = true;
         self.inbox.clear();
         self.inbox_bytes = 0;
+    }
+
+    fn take_remains(&mut self) -> Option<Box<dyn Link>> {
+        self.remains.take()
     }
 
     fn is_closing(&self) -> bool {
@@ -183,24 +153,11 @@ impl backend::Backend for NativeSocket {
     }
 
     fn buffered_amount(&self) -> usize {
-        self.unflushed
+        self.link.as_ref().map_or(0, |link| link.buffered())
     }
 
     fn last_activity(&self) -> NativeInstant {
         let read = self.link.as_ref().and_then(|link| link.last_read());
         read.unwrap_or(self.last_message)
     }
-}
-
-/// One message of the first `len` bytes of several slices.
-fn gather(slices: &[IoSlice<'_>], len: usize) -> Bytes {
-    if let [slice] = slices {
-        return Bytes::copy_from_slice(&slice[..len]);
-    }
-    let mut message = BytesMut::with_capacity(len);
-    for slice in slices {
-        let room = len - message.len();
-        message.extend_from_slice(&slice[..slice.len().min(room)]);
-    }
-    message.freeze()
 }

@@ -7,8 +7,10 @@ use reqwest::{
     header::{ACCEPT, HeaderMap, HeaderName, HeaderValue},
 };
 
-use super::super::{HasUrl, SourceError, SourceErrorKind, prepare::sealed::Sealed, query};
-use crate::backend::http::{self, Request};
+use super::{
+    super::{HasUrl, SourceError, SourceErrorKind, prepare::sealed::Sealed, query},
+    http_client,
+};
 
 /// An HTTP request, before it is made: a URL, a method, headers and a body.
 ///
@@ -78,7 +80,7 @@ impl HttpRequest {
             return self;
         }
         // A header's value is trimmed on its way.
-        if id.trim_matches([' ', '\t']) == id && http::header_value(id).is_some() {
+        if id.trim_matches([' ', '\t']) == id && http_client::header_value(id).is_some() {
             self.header("Last-Event-ID", id)
         } else {
             let url = query::set(&self.url, "lastEventId", id);
@@ -89,7 +91,7 @@ impl HttpRequest {
     /// # Errors
     ///
     /// Of kind [`Invalid`](SourceErrorKind::Invalid).
-    pub(super) fn parse(self) -> Result<Request, SourceError> {
+    pub(super) fn parse(self) -> Result<CheckedHttpRequest, SourceError> {
         let mut url: Url = self.url.parse().map_err(invalid)?;
         if !matches!(url.scheme(), "http" | "https") {
             // Not the whole URL: there may be a token in it.
@@ -102,17 +104,26 @@ impl HttpRequest {
         let credentials = credentials(&mut url).map(|value| ("authorization".to_owned(), value));
         for (name, value) in credentials.into_iter().chain(self.headers) {
             let name: HeaderName = name.parse().map_err(invalid)?;
-            let value = http::header_value(&value)
+            let value = http_client::header_value(&value)
                 .ok_or_else(|| invalid(format!("the header {name} has an invalid value")))?;
             headers.insert(name, value);
         }
-        Ok(Request {
+        Ok(CheckedHttpRequest {
             url,
             method,
             headers,
             body: self.body,
         })
     }
+}
+
+/// A request that can be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct CheckedHttpRequest {
+    pub(crate) url: Url,
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Bytes>,
 }
 
 fn basic(name: &[u8], password: &[u8]) -> String {

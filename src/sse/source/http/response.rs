@@ -1,20 +1,23 @@
 //! What is made of the answer.
 
 use std::{
-    fmt,
+    fmt, io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use futures::{Stream, stream::BoxStream};
 use reqwest::{
-    Response,
+    Response, StatusCode,
     header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER},
 };
 
-use super::super::{SourceError, SourceErrorKind, retry_after};
-use crate::backend::http::{self, Failure};
+use super::{
+    super::{SourceError, SourceErrorKind, retry_after},
+    http_client,
+};
 
 /// Checks the answer as WHATWG HTML § 9.2.3 does: nothing but 200 with a `text/event-stream` will
 /// do. Any parameter of that type is passed over, since an event stream is always UTF-8.
@@ -47,14 +50,34 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
-impl From<Failure> for SourceError {
-    fn from(failure: Failure) -> Self {
+/// Why there is no response.
+#[derive(Debug, Clone)]
+pub(crate) enum HttpFailure {
+    /// Of the library or the network, or what a browser does not tell apart.
+    Reqwest(Arc<reqwest::Error>),
+    /// The response says to look elsewhere, and that was not possible.
+    #[allow(dead_code, reason = "a browser hides it")]
+    Redirect(StatusCode, &'static str),
+    /// `https:` in a build without TLS, or on a system without certificates.
+    #[allow(dead_code, reason = "a browser sees to that")]
+    Tls(Arc<io::Error>),
+}
+
+impl From<reqwest::Error> for HttpFailure {
+    fn from(error: reqwest::Error) -> Self {
+        // There may be a token in the URL.
+        Self::Reqwest(Arc::new(error.without_url()))
+    }
+}
+
+impl From<HttpFailure> for SourceError {
+    fn from(failure: HttpFailure) -> Self {
         match failure {
-            Failure::Reqwest(error) => Self::new(kind(&error), error),
-            Failure::Redirect(status, problem) => {
+            HttpFailure::Reqwest(error) => Self::new(kind(&error), error),
+            HttpFailure::Redirect(status, problem) => {
                 Self::new(SourceErrorKind::Redirect, problem).with_status(status.as_u16())
             }
-            Failure::Tls(error) => Self::new(SourceErrorKind::Invalid, error),
+            HttpFailure::Tls(error) => Self::new(SourceErrorKind::Invalid, error),
         }
     }
 }
@@ -71,13 +94,13 @@ fn kind(error: &reqwest::Error) -> SourceErrorKind {
 
 /// The body of an HTTP response, as it arrives. Dropping it aborts the exchange.
 pub struct HttpBody {
-    pieces: BoxStream<'static, Result<Bytes, Failure>>,
+    pieces: BoxStream<'static, Result<Bytes, HttpFailure>>,
 }
 
 impl HttpBody {
     pub(super) fn new(response: Response) -> Self {
         Self {
-            pieces: http::body(response),
+            pieces: http_client::body(response),
         }
     }
 }

@@ -1,22 +1,28 @@
-//! HTTP by reqwest over `fetch`.
+//! The browser's HTTP client: reqwest over `fetch`, and what only it can be told.
 
 use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::BoxStream};
 use reqwest::{Response, header::HeaderValue};
 use send_wrapper::SendWrapper;
 
-use crate::backend::http::{Failure, Request};
+use crate::sse::{
+    HttpConnector, SourceBuilder,
+    source::http::{CheckedHttpRequest, HttpFailure},
+};
+
+// Under the names by which the connector selects them.
+pub(crate) use self::{FetchClient as HttpClient, FetchOptions as HttpOptions};
 
 /// What only a browser can be told.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Setup {
+pub(crate) struct FetchOptions {
     pub(crate) with_credentials: bool,
 }
 
-impl Setup {
+impl FetchOptions {
     #[allow(clippy::unnecessary_wraps, reason = "natively it can fail")]
-    pub(crate) fn client(&self) -> Result<Client, Failure> {
-        Ok(Client {
+    pub(crate) fn client(&self) -> Result<FetchClient, HttpFailure> {
+        Ok(FetchClient {
             client: reqwest::Client::new(),
             with_credentials: self.with_credentials,
         })
@@ -25,13 +31,16 @@ impl Setup {
 
 /// Makes requests; it is the browser that follows redirects.
 #[derive(Debug, Clone)]
-pub(crate) struct Client {
+pub(crate) struct FetchClient {
     client: reqwest::Client,
     with_credentials: bool,
 }
 
-impl Client {
-    pub(crate) fn send(self, request: Request) -> BoxFuture<'static, Result<Response, Failure>> {
+impl FetchClient {
+    pub(crate) fn send(
+        self,
+        request: CheckedHttpRequest,
+    ) -> BoxFuture<'static, Result<Response, HttpFailure>> {
         let mut builder = self
             .client
             .request(request.method, request.url)
@@ -49,8 +58,21 @@ impl Client {
     }
 }
 
+/// Browser only.
+impl<P> SourceBuilder<HttpConnector<P>> {
+    /// Whether cookies and other credentials go along to another origin, as with the
+    /// `withCredentials` of the page's own `EventSource`. By default they only go to the page's
+    /// own origin.
+    pub fn with_credentials(self, with: bool) -> Self {
+        self.map(|mut connector| {
+            connector.options.with_credentials = with;
+            connector
+        })
+    }
+}
+
 /// The body of a response as it arrives.
-pub(crate) fn body(response: Response) -> BoxStream<'static, Result<Bytes, Failure>> {
+pub(crate) fn body(response: Response) -> BoxStream<'static, Result<Bytes, HttpFailure>> {
     let pieces = response.bytes_stream();
     SendWrapper::new(pieces.map(|piece| piece.map_err(Into::into))).boxed()
 }

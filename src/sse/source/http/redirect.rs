@@ -8,41 +8,44 @@ use reqwest::{
     },
 };
 
-use crate::backend::http::{Failure, Request};
+use crate::sse::source::http::{CheckedHttpRequest, HttpFailure};
 
 /// What to do after a response.
 #[derive(Debug, PartialEq)]
-pub(super) enum Next {
+pub(super) enum Redirected {
     /// It is the answer.
-    Stay,
+    No,
     /// The request was changed into the next one.
-    Go,
+    Yes,
 }
 
 /// Changes `request` into the one that the response wants next, if it wants one.
-pub(super) fn next(request: &mut Request, response: &Response) -> Result<Next, Failure> {
+pub(super) fn next(
+    request: &mut CheckedHttpRequest,
+    response: &Response,
+) -> Result<Redirected, HttpFailure> {
     redirect(request, response.status(), response.headers())
 }
 
 fn redirect(
-    request: &mut Request,
+    request: &mut CheckedHttpRequest,
     status: StatusCode,
     headers: &HeaderMap,
-) -> Result<Next, Failure> {
+) -> Result<Redirected, HttpFailure> {
     // Without a location a redirect is an answer like any other.
     let (301..=303 | 307 | 308, Some(location)) = (status.as_u16(), headers.get(LOCATION)) else {
-        return Ok(Next::Stay);
+        return Ok(Redirected::No);
     };
     let url = std::str::from_utf8(location.as_bytes())
         .ok()
         .and_then(|location| request.url.join(location).ok())
         .filter(|url| matches!(url.scheme(), "http" | "https"))
-        .ok_or(Failure::Redirect(status, "the location is no HTTP URL"))?;
+        .ok_or(HttpFailure::Redirect(status, "the location is no HTTP URL"))?;
     go(request, status, url);
-    Ok(Next::Go)
+    Ok(Redirected::Yes)
 }
 
-fn go(request: &mut Request, status: StatusCode, url: Url) {
+fn go(request: &mut CheckedHttpRequest, status: StatusCode, url: Url) {
     let becomes_get = match status.as_u16() {
         301 | 302 => request.method == Method::POST,
         303 => !matches!(request.method, Method::GET | Method::HEAD),
@@ -81,14 +84,14 @@ mod tests {
 
     use super::*;
 
-    fn request(method: Method, url: &str) -> Request {
+    fn request(method: Method, url: &str) -> CheckedHttpRequest {
         let mut headers = HeaderMap::new();
         for name in ["authorization", "cookie", "proxy-authorization"] {
             headers.insert(name, HeaderValue::from_static("secret"));
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         headers.insert("x-mine", HeaderValue::from_static("kept"));
-        Request {
+        CheckedHttpRequest {
             url: url.parse().unwrap(),
             method,
             headers,
@@ -96,7 +99,11 @@ mod tests {
         }
     }
 
-    fn redirected(request: &mut Request, status: u16, location: &str) -> Result<Next, Failure> {
+    fn redirected(
+        request: &mut CheckedHttpRequest,
+        status: u16,
+        location: &str,
+    ) -> Result<Redirected, HttpFailure> {
         let location = HeaderValue::from_str(location).unwrap();
         let headers = HeaderMap::from_iter([(LOCATION, location)]);
         redirect(request, StatusCode::from_u16(status).unwrap(), &headers)
@@ -114,7 +121,10 @@ mod tests {
         ];
         for (location, expected) in cases {
             let mut request = request(Method::GET, "http://a.b/x/y");
-            assert_eq!(redirected(&mut request, 302, location).unwrap(), Next::Go);
+            assert_eq!(
+                redirected(&mut request, 302, location).unwrap(),
+                Redirected::Yes
+            );
             assert_eq!(request.url.as_str(), expected);
         }
     }
@@ -123,12 +133,15 @@ mod tests {
     fn r5_what_is_not_a_redirect_is_an_answer() {
         for status in [200, 204, 300, 304, 305, 306, 309, 400] {
             let mut request = request(Method::GET, "http://a.b/");
-            assert_eq!(redirected(&mut request, status, "/z").unwrap(), Next::Stay);
+            assert_eq!(
+                redirected(&mut request, status, "/z").unwrap(),
+                Redirected::No
+            );
             assert_eq!(request.url.as_str(), "http://a.b/");
         }
         let mut request = request(Method::GET, "http://a.b/");
         let nowhere = redirect(&mut request, StatusCode::FOUND, &HeaderMap::new());
-        assert_eq!(nowhere.unwrap(), Next::Stay);
+        assert_eq!(nowhere.unwrap(), Redirected::No);
     }
 
     #[test]
