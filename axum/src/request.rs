@@ -6,17 +6,25 @@ use axum::{
     extract::{FromRequestParts, Query},
     response::{IntoResponse, Response},
 };
-use futures::SinkExt;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
-use wsio::WsMessage;
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header, request::Parts};
+use tokio::sync::Semaphore;
+use wsio::{CloseCode, native::Acceptor};
 
-use crate::{ServerHandle, UpgradeRejection, WsUpgrade, upgrade::tokens};
+use crate::{
+    ServerHandle, UpgradeRejection, WsUpgrade, connection::ConnectionHandle, upgrade::tokens,
+};
 
 /// The header in which a client says over HTTP where it was (WHATWG HTML § 9.2.4).
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The parameter in which a client says it that cannot set headers: a WebSocket in a browser.
 const LAST_EVENT_ID_PARAMETER: &str = "lastEventId";
+
+/// The time a refused WebSocket waits for the client's Close frame.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The refused WebSockets of this process that may wait for their clients at the same time.
+static REFUSALS: Semaphore = Semaphore::const_new(256);
 
 /// An axum extractor for a request for an event stream, over either transport: a request for an
 /// upgrade to WebSocket, or any other.
@@ -62,6 +70,8 @@ const LAST_EVENT_ID_PARAMETER: &str = "lastEventId";
 pub struct EventRequest {
     pub(crate) upgrade: Option<WsUpgrade>,
     pub(crate) server: Option<ServerHandle>,
+    pub(crate) connection: Option<ConnectionHandle>,
+    pub(crate) version: Version,
     last_event_id: Option<String>,
 }
 
@@ -87,24 +97,35 @@ impl EventRequest {
         self.upgrade.is_some()
     }
 
-    /// Refuses, as the transport can: with this HTTP status, or, since no browser shows a page
-    /// the status of a refused WebSocket, by accepting the connection and closing it with the
-    /// code 4000 + status. `retry_after` is rounded up to seconds for the header `Retry-After`,
-    /// and to milliseconds for the field `retry` that comes over the WebSocket before the Close.
+    /// Refuses the request with this HTTP status.
+    ///
+    /// A WebSocket is accepted and closed with [the code that stands for the
+    /// status](CloseCode::from_http_status), 4000 plus the status, since no browser shows a page the
+    /// status of a refused handshake. The answer is plain HTTP if no code stands for the status, or
+    /// if 256 refused WebSockets in this process wait for their clients already; each waits for a
+    /// second at most.
+    ///
+    /// `retry_after`, rounded up to seconds, is sent in the header `Retry-After`, or in the reason
+    /// of the Close frame, as in `Service Unavailable; Retry-After: 5`.
     #[must_use = "the answer has to be sent"]
     pub fn refuse(self, status: StatusCode, retry_after: Option<Duration>) -> Response {
         let Some(upgrade) = self.upgrade else {
             return refusal(status, retry_after);
         };
-        let code = 4000 + status.as_u16();
-        let reason = status.canonical_reason().unwrap_or_default();
-        upgrade.on_upgrade(move |meta, mut stream| async move {
-            if let Some(message) = retry_after.map(retry_message)
-                && let Err(error) = stream.send(message).await
-            {
-                tracing::debug!(%error, "not told when to come back");
-            }
-            if let Err(error) = meta.close_reason(code, reason).await {
+        let (Some(code), Ok(slot)) = (
+            CloseCode::from_http_status(status.as_u16()),
+            REFUSALS.try_acquire(),
+        ) else {
+            let is_error = status.is_client_error() || status.is_server_error();
+            let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+            return refusal(if is_error { status } else { unavailable }, retry_after);
+        };
+        let reason = close_reason(status, retry_after);
+        let acceptor = Acceptor::new().close_timeout(REFUSAL_TIMEOUT);
+        let upgrade = upgrade.acceptor(acceptor).closes_itself();
+        upgrade.on_upgrade(async move |meta, _stream| {
+            let _slot = slot;
+            if let Err(error) = meta.close_reason(code, &reason).await {
                 tracing::debug!(%error, "not closed");
             }
         })
@@ -122,15 +143,22 @@ fn refusal(status: StatusCode, retry_after: Option<Duration>) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(after) = retry_after {
-        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-        headers.insert(header::RETRY_AFTER, seconds.into());
+        headers.insert(header::RETRY_AFTER, delay_seconds(after).into());
     }
     response
 }
 
-fn retry_message(after: Duration) -> WsMessage {
-    let millis = after.as_nanos().div_ceil(1_000_000);
-    WsMessage::Binary(format!("retry: {millis}\n\n").into())
+/// Returns the reason of the Close frame that refuses with this status.
+fn close_reason(status: StatusCode, retry_after: Option<Duration>) -> String {
+    let phrase = status.canonical_reason();
+    let retry_after = retry_after.map(|after| format!("Retry-After: {}", delay_seconds(after)));
+    let parts = phrase.map(str::to_owned).into_iter().chain(retry_after);
+    parts.collect::<Vec<_>>().join("; ")
+}
+
+/// Returns the time in whole seconds, rounded up (RFC 9110 § 10.2.3).
+fn delay_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 impl<S: Sync> FromRequestParts<S> for EventRequest {
@@ -147,6 +175,8 @@ impl<S: Sync> FromRequestParts<S> for EventRequest {
         Ok(Self {
             upgrade,
             server,
+            connection: parts.extensions.get().cloned(),
+            version: parts.version,
             last_event_id,
         })
     }

@@ -10,7 +10,7 @@ use futures::{
     FutureExt,
     future::{Shared, select},
 };
-use http::{HeaderName, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use tokio::sync::Semaphore;
 use wsio::{native::Acceptor, sse::SseEvent};
 use wsio_events::{EventLog, EventSocket, FeedOptions, Lagged};
@@ -22,6 +22,9 @@ const MAX_SUBSCRIBERS: usize = 1000;
 
 /// The default size of the largest message from a client, in bytes.
 const MAX_MESSAGE: usize = 1 << 20;
+
+/// The default time a write may take without progress.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 type Stopping = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -97,6 +100,7 @@ pub struct EventRoute {
     slots: Arc<Semaphore>,
     retry_after: Duration,
     until: Option<Shared<Stopping>>,
+    write_timeout: Option<Duration>,
     socket: EventSocket,
     acceptor: Acceptor,
 }
@@ -110,6 +114,7 @@ impl EventRoute {
             slots: Arc::new(Semaphore::new(MAX_SUBSCRIBERS)),
             retry_after: Duration::from_secs(5),
             until: None,
+            write_timeout: Some(WRITE_TIMEOUT),
             socket: EventSocket::new(),
             acceptor: Acceptor::new()
                 .max_message_size(MAX_MESSAGE)
@@ -185,8 +190,20 @@ impl EventRoute {
         self
     }
 
-    /// Sets the handler of the events that clients send over the WebSocket. By default they are
-    /// ignored. See [`EventSocket::on_event`].
+    /// Sets the time after which a write that makes no progress ends the stream, over WebSocket and
+    /// over HTTP; the default is 30 seconds. `None` for no limit.
+    ///
+    /// A client that does not read holds one of [`max_subscribers`](Self::max_subscribers). Served
+    /// by a [`Server`](crate::Server) over HTTP/1.1 its connection is dropped. In another
+    /// application, and over HTTP/2, the subscriber is, and the body fails when the client reads on.
+    pub fn write_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.write_timeout = timeout.into();
+        self.socket = self.socket.write_timeout(self.write_timeout);
+        self
+    }
+
+    /// Sets the handler of the events that clients send over the WebSocket. By default messages are
+    /// discarded, up to a limit. See [`EventSocket::on_event`].
     ///
     /// The future is dropped only if the server ends before it is done.
     pub fn on_event<F, Fut>(mut self, handle: F) -> Self
@@ -242,12 +259,26 @@ impl EventRoute {
             Some(upgrade) => {
                 let socket = self.socket.clone();
                 let upgrade = upgrade.acceptor(self.acceptor.clone());
-                upgrade.on_upgrade(async move |meta, stream| {
-                    let _slot = slot;
-                    socket.serve(meta, stream, feed).await;
-                })
+                upgrade
+                    .closes_itself()
+                    .on_upgrade(async move |meta, stream| {
+                        let _slot = slot;
+                        socket.serve(meta, stream, feed).await;
+                    })
             }
-            None => (HEADERS, body::events(feed, slot)).into_response(),
+            None => {
+                let connection = request.connection;
+                let body = body::events(feed, slot, self.write_timeout, connection);
+                let mut response = (HEADERS, body).into_response();
+                if request.version == Version::HTTP_10 {
+                    // The end of the body is the end of the connection; to an answer of another
+                    // version hyper would add `keep-alive`.
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
+                    *response.version_mut() = Version::HTTP_10;
+                }
+                response
+            }
         }
     }
 

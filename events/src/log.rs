@@ -100,7 +100,7 @@ impl EventLog {
         event.data.shrink_to_fit();
         event.name.shrink_to_fit();
         let mut state = self.lock();
-        let (size, max) = (event.data.len() + event.name.len(), state.store.max_event());
+        let (size, max) = (sent_size(&event), state.store.max_event());
         if size > max {
             return Err(AppendError { size, max });
         }
@@ -215,6 +215,12 @@ pub(crate) fn carried(mut event: SseEvent) -> SseEvent {
         event.name = event.name.replace(['\r', '\n'], " ");
     }
     event
+}
+
+/// Returns the size of the data and of the name, which is not sent if it is the default.
+fn sent_size(event: &SseEvent) -> usize {
+    let is_default = event.name == "message";
+    event.data.len() + if is_default { 0 } else { event.name.len() }
 }
 
 /// An event that a log does not append.

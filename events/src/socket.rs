@@ -37,6 +37,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// feed [has been stopped](EventFeed::until).
 const LINGER: Duration = Duration::from_secs(2);
 
+/// The number of times the progress of a write is looked at in each write timeout.
+const LOOKS: u32 = 4;
+
 type OnEvent = Arc<dyn Fn(SseEvent) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// Serves [`EventFeed`]s over WebSockets, whoever accepted them.
@@ -241,14 +244,15 @@ async fn progressing(
         return sending.await.map_err(lost);
     };
     let mut sending = pin!(sending);
-    let mut taken = 0;
+    let (mut taken, mut idle_looks) = (0, 0);
     loop {
-        if let Ok(sent) = timeout(limit, sending.as_mut()).await {
+        if let Ok(sent) = timeout(limit / LOOKS, sending.as_mut()).await {
             return sent.map_err(lost);
         }
         let fed = fed.load(Ordering::Relaxed);
         let now = fed.saturating_sub(meta.buffered_amount());
-        if now <= taken {
+        idle_looks = if now > taken { 0 } else { idle_looks + 1 };
+        if idle_looks == LOOKS {
             return Err(SendFailure::Stalled);
         }
         taken = now;

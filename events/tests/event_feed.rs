@@ -104,7 +104,7 @@ async fn f5_a_websocket_that_does_not_read_is_dropped_after_the_write_timeout() 
     let begun = Instant::now();
     served.await.unwrap();
     assert!(
-        begun.elapsed() < Duration::from_secs(3),
+        begun.elapsed() < Duration::from_secs(10),
         "{:?}",
         begun.elapsed()
     );
