@@ -1,62 +1,90 @@
-//! What an address and a list of subprotocols must look like, on every target alike.
+//! Checks addresses and subprotocols, on every target alike, and shows them without secrets.
 
 use crate::{Error, ErrorKind, backend::Endpoint};
 
-/// Checks what can be checked without parsing: the backend's own URL parser does the rest.
+/// Checks what needs no URL parser: the backend parses the rest.
 ///
-/// Newer browsers also take `http:`, `https:` and relative addresses, older ones throw, and a
-/// native client has nothing that an address could be relative to: they are refused everywhere.
-/// A fragment is refused by RFC 6455 § 3.
+/// Newer browsers also accept `http:`, `https:` and relative addresses, older ones throw, and a
+/// native client has no base address: they are errors everywhere. A fragment is one by
+/// RFC 6455 § 3.
 ///
 /// # Errors
 ///
 /// [`ErrorKind::InvalidUrl`], [`ErrorKind::InvalidProtocol`].
 pub(crate) fn check(url: String, protocols: Vec<String>) -> Result<Endpoint, Error> {
     let Some(after_scheme) = after_scheme(&url) else {
-        return Err(invalid(format!(
-            "{:?} is not a ws: or wss: URL",
-            redacted(&url)
-        )));
+        return Err(invalid("not a ws: or wss: URL", &url));
     };
     if url.contains('#') {
-        return Err(invalid(format!("{:?} has a fragment", redacted(&url))));
+        return Err(invalid("the URL has a fragment", &url));
     }
     if has_forbidden_host(after_scheme) {
-        return Err(invalid(format!("{:?} has no valid host", redacted(&url))));
+        return Err(invalid("the URL has no valid host", &url));
     }
+    check_protocols(&protocols)?;
+    Ok(Endpoint { url, protocols })
+}
+
+/// Checks that subprotocols are tokens, and that none is there twice.
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidProtocol`].
+pub(crate) fn check_protocols(protocols: &[String]) -> Result<(), Error> {
     for (index, protocol) in protocols.iter().enumerate() {
+        // By its place: some servers expect a token in a subprotocol.
+        let number = index + 1;
         if !is_token(protocol) {
             return Err(invalid_protocol(format!(
-                "{protocol:?} is not a subprotocol: only letters, digits and !#$%&'*+-.^_`|~ are"
+                "subprotocol {number} is not a token: only letters, digits and !#$%&'*+-.^_`|~ \
+                 are allowed"
             )));
         }
         if protocols[..index].contains(protocol) {
             return Err(invalid_protocol(format!(
-                "the subprotocol {protocol:?} is named twice"
+                "subprotocol {number} is a duplicate"
             )));
         }
     }
-    Ok(Endpoint { url, protocols })
+    Ok(())
 }
 
-/// Returns `url` without its userinfo, query and fragment, which may hold secrets, for messages and
-/// `Debug`. The text need not be a valid URL.
+/// Returns a URL without what may be secret in it: a user and a password, the query, the fragment.
+///
+/// Takes anything for a URL, also what no parser accepts.
 pub(crate) fn redacted(url: &str) -> String {
-    let shown = &url[..url.find(['?', '#']).unwrap_or(url.len())];
-    let (scheme, rest) = shown.split_at(shown.find("://").map_or(0, |at| at + 3));
-    let slash = |c| matches!(c, '/' | '\\');
-    let start = rest.trim_start_matches(slash);
-    let authority = start.split(slash).next().unwrap_or_default();
-    let has_port = authority
-        .rsplit_once(':')
-        .is_none_or(|(_, port)| port.parse::<u32>().is_ok() || port.ends_with(']'));
-    // A password with a slash in it, say, ends the authority too early and leaves no valid port.
-    let userinfo = match authority.rfind('@') {
-        None if !has_port => start.rfind('@'),
-        at => at,
+    let (scheme, rest) = split_scheme(url);
+    let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    // In a password a `/`, `?` or `#` has to be escaped. Where one is not, the rest of the password
+    // looks like a path, and its beginning like a port.
+    let port = host.rsplit_once(':').filter(|_| !host.ends_with(']'));
+    if port.is_some_and(|(_, port)| !port.bytes().all(|byte| byte.is_ascii_digit())) {
+        return format!("{scheme}…");
+    }
+    let (path, rest) = path.split_at(path.find(['?', '#']).unwrap_or(path.len()));
+    let more = match rest.get(..1) {
+        Some(mark) => [mark, "…"].concat(),
+        None => String::new(),
     };
-    let host = userinfo.map_or(rest, |at| &start[at + 1..]);
-    format!("{scheme}{host}")
+    [scheme, host, path, &more].concat()
+}
+
+/// Splits a URL in front of the authority: behind its scheme, if it has one, and the slashes.
+fn split_scheme(url: &str) -> (&str, &str) {
+    let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    let is_slash = |c: char| matches!(c, '/' | '\\' | '\t' | '\r' | '\n');
+    let behind = url.find(|c| !is_scheme(c)).unwrap_or(url.len());
+    let (slashes, wanted) = match url[behind..].strip_prefix(':') {
+        Some(slashes) => (slashes, 1),
+        None => (url, 2),
+    };
+    let authority = slashes.trim_start_matches(is_slash);
+    if slashes.len() - authority.len() < wanted {
+        return ("", url);
+    }
+    url.split_at(url.len() - authority.len())
 }
 
 fn after_scheme(url: &str) -> Option<&str> {
@@ -66,8 +94,8 @@ fn after_scheme(url: &str) -> Option<&str> {
     })
 }
 
-/// Whether the host has what WHATWG URL forbids in one. Chromium escapes some of it instead, and
-/// then looks for a host of that name.
+/// Returns whether the host contains a character that WHATWG URL forbids. Chromium escapes some of
+/// them instead, and then resolves the escaped name.
 fn has_forbidden_host(after_scheme: &str) -> bool {
     let end = after_scheme
         .find(['/', '\\', '?'])
@@ -77,7 +105,7 @@ fn has_forbidden_host(after_scheme: &str) -> bool {
         .any(|c| c.is_ascii_control() || matches!(c, ' ' | '<' | '>' | '^' | '|'))
 }
 
-/// A token of RFC 9110 § 5.6.2, which is what a subprotocol has to be.
+/// Returns whether a text is a token of RFC 9110 § 5.6.2, as a subprotocol has to be.
 fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text
@@ -85,8 +113,11 @@ fn is_token(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
-fn invalid(message: String) -> Error {
-    Error::new(ErrorKind::InvalidUrl, message)
+fn invalid(problem: &str, url: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidUrl,
+        format!("{problem}: {}", redacted(url)),
+    )
 }
 
 fn invalid_protocol(message: String) -> Error {
@@ -101,20 +132,18 @@ mod tests {
     fn c9_an_address_is_shown_without_its_secrets() {
         for (url, shown) in [
             ("wss://example.com/chat", "wss://example.com/chat"),
+            ("wss://example.com:80/@chat", "wss://example.com:80/@chat"),
+            ("wss://example.com/?token=x#y", "wss://example.com/?…"),
+            ("wss://example.com#x?y@z", "wss://example.com#…"),
             (
-                "wss://example.com/chat?token=secret",
-                "wss://example.com/chat",
-            ),
-            ("wss://example.com#secret", "wss://example.com"),
-            ("wss://example.com?a#b?c@d", "wss://example.com"),
-            (
-                "wss://user:secret@example.com:80/@chat",
+                "wss://u:p@example.com:80/@chat",
                 "wss://example.com:80/@chat",
             ),
-            ("wss://user:se@cret@example.com", "wss://example.com"),
-            ("wss://user@[::1]/", "wss://[::1]/"),
-            ("ws://[::1]/@chat", "ws://[::1]/@chat"),
-            ("ws://example.com:80/@chat", "ws://example.com:80/@chat"),
+            ("wss://u:p@q@[::1]:80/x", "wss://[::1]:80/x"),
+            ("wss://u@[::1]?é", "wss://[::1]?…"),
+            ("ws://127.0.0.1:80:80/chat", "ws://127.0.0.1:80:80/chat"),
+            ("/chat?token=x", "/chat?…"),
+            ("é:/é", "é:/é"),
             ("", ""),
         ] {
             assert_eq!(redacted(url), shown, "{url}");
@@ -128,14 +157,18 @@ mod tests {
             "//user:secret@example.com",
             "ws:user:secret@example.com",
             "ws:/user:secret@example.com",
-            "ws:\\\\user:secret@example.com",
+            "ws:\\user:secret@example.com",
             "ws:\n//user:secret@example.com",
             "ws:///user:secret@example.com",
             "ws://user:sec/ret@example.com",
+            "ws://user:sec?ret@example.com",
+            "ws://user:sec#ret@example.com",
+            "ws://example.com:secret",
             "/chat?token=secret",
         ] {
             let shown = redacted(url);
-            assert!(!shown.contains("ret"), "{url:?}: {shown:?}");
+            let is_hidden = !shown.contains("sec") && !shown.contains("ret");
+            assert!(is_hidden, "{url:?}: {shown:?}");
         }
     }
 }

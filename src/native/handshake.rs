@@ -1,135 +1,171 @@
-//! What a server sees of a handshake, and what it answers.
+//! A request for a WebSocket as a server sees it, and the answers to it.
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header::ORIGIN};
-use tokio_tungstenite::tungstenite::handshake::server;
+use std::fmt;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri,
+    header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL},
+};
+
+use crate::{address::redacted, native::backend::connect::is_reserved};
 
 /// A client's request for a WebSocket, before it is answered.
-#[derive(Debug)]
-pub struct Request<'a>(&'a server::Request);
+#[derive(Clone)]
+pub struct UpgradeRequest {
+    request: Request<()>,
+}
 
-impl<'a> Request<'a> {
-    pub(super) fn new(request: &'a server::Request) -> Self {
-        Self(request)
+impl UpgradeRequest {
+    pub(super) fn new(request: Request<()>) -> Self {
+        Self { request }
     }
 
-    /// What was asked for, as it stands in the request line.
+    /// Returns the target of the request as it stands in the request line.
     #[must_use]
     pub fn uri(&self) -> &Uri {
-        self.0.uri()
+        self.request.uri()
     }
 
-    /// The path of the URL.
+    /// Returns the path of the URL.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.0.uri().path()
+        self.uri().path()
     }
 
-    /// The query of the URL, without the question mark.
+    /// Returns the query of the URL, without the question mark.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
-        self.0.uri().query()
+        self.uri().query()
     }
 
-    /// The headers.
+    /// Returns the headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        self.0.headers()
+        self.request.headers()
     }
 
-    /// The first value of a header, if it is visible ASCII.
+    /// Returns the first value of a header, if it is visible ASCII.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers().get(name)?.to_str().ok()
     }
 
-    /// Where the page comes from that asks, if a browser asks (RFC 6455 § 10.2). A server that
+    /// Returns the origin of the page that asks, if a browser asks (RFC 6455 § 10.2). A server that
     /// relies on cookies has to check it: a browser sends them along from every page.
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
         self.headers().get(ORIGIN)?.to_str().ok()
     }
 
-    /// The subprotocols on offer, the client's preferred one first.
+    /// Returns the subprotocols that the client offers, its preferred one first.
     pub fn protocols(&self) -> impl Iterator<Item = &str> {
         self.headers()
-            .get_all(http::header::SEC_WEBSOCKET_PROTOCOL)
+            .get_all(SEC_WEBSOCKET_PROTOCOL)
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
             .map(str::trim)
             .filter(|protocol| !protocol.is_empty())
     }
+
+    /// Returns the client's preferred subprotocol among those that the server supports.
+    pub(super) fn preferred_of(&self, supported: &[String]) -> Option<String> {
+        let mut offered = self.protocols();
+        let preferred = offered.find(|offer| supported.iter().any(|it| it == offer));
+        preferred.map(str::to_owned)
+    }
 }
 
-/// The answer that opens a connection.
+impl fmt::Debug for UpgradeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpgradeRequest")
+            .field("uri", &redacted(&self.uri().to_string()))
+            // Without their values, which may be secret.
+            .field("headers", &self.headers().keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+/// The response that accepts a connection.
 #[derive(Debug, Clone, Default)]
-pub struct Response {
-    pub(super) protocol: Option<String>,
-    pub(super) headers: Vec<(String, String)>,
+pub struct UpgradeResponse {
+    protocol: Option<String>,
+    headers: AddedHeaders,
 }
 
-impl Response {
-    /// Accepts, with no subprotocol.
+impl UpgradeResponse {
+    /// Accepts the connection, with a subprotocol of
+    /// [`Acceptor::protocols`](super::Acceptor::protocols) if the client offers one of them.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Chooses a subprotocol, one of [`Request::protocols`]: a client breaks off when it is told
-    /// another.
+    /// Selects a subprotocol, one of [`UpgradeRequest::protocols`]: a client closes the connection
+    /// if it did not offer the one that is selected.
     #[must_use]
     pub fn protocol(mut self, protocol: impl Into<String>) -> Self {
         self.protocol = Some(protocol.into());
         self
     }
 
-    /// Adds a header, `Set-Cookie` for example.
+    /// Adds a header, `Set-Cookie` for example. An invalid header, and one that belongs to the
+    /// handshake itself, makes the answer a refusal with status 500.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.headers.0.push((name.into(), value.into()));
         self
     }
 
-    /// Writes this into tungstenite's response; what is not a header is refused with 500.
-    pub(super) fn apply(self, response: &mut server::Response) -> Result<String, Refusal> {
-        if let Some(protocol) = &self.protocol {
-            let value = HeaderValue::from_str(protocol).map_err(|_| Refusal::internal())?;
-            let name = http::header::SEC_WEBSOCKET_PROTOCOL;
-            response.headers_mut().insert(name, value);
+    /// Completes the response, and returns the selected subprotocol. `default` is selected where
+    /// the program has selected none.
+    pub(super) fn complete(
+        self,
+        response: &mut Response<()>,
+        default: Option<String>,
+    ) -> Result<Option<String>, Refusal> {
+        let added = self.headers.parse()?;
+        if added.keys().any(is_reserved) {
+            return Err(Refusal::internal());
         }
-        extend(response.headers_mut(), &self.headers)?;
-        Ok(self.protocol.unwrap_or_default())
+        response.headers_mut().extend(added);
+        let protocol = self.protocol.or(default);
+        if let Some(protocol) = &protocol {
+            let value = HeaderValue::from_str(protocol).map_err(|_| Refusal::internal())?;
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, value);
+        }
+        Ok(protocol)
     }
 }
 
-/// The answer that refuses a connection, with an HTTP status.
+/// The response that refuses a connection.
 #[derive(Debug, Clone)]
 pub struct Refusal {
-    status: u16,
-    headers: Vec<(String, String)>,
+    status: StatusCode,
+    headers: AddedHeaders,
     body: String,
 }
 
 impl Refusal {
-    /// Refuses with `status`, 401 or 403 or 503 for example. What is not the status of an error
-    /// or a redirection, 300 to 599, is answered as 500.
+    /// Refuses with `status`, `StatusCode::FORBIDDEN` for example. Only 300 to 599 refuse a
+    /// connection: another status is sent as 500.
     #[must_use]
-    pub fn new(status: u16) -> Self {
+    pub fn new(status: StatusCode) -> Self {
         Self {
             status,
-            headers: Vec::new(),
+            headers: AddedHeaders::default(),
             body: String::new(),
         }
     }
 
-    /// Adds a header, `Retry-After` for example.
+    /// Adds a header, `Retry-After` for example. An invalid one makes the status 500.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
+        self.headers.0.push((name.into(), value.into()));
         self
     }
 
-    /// The body, as plain text.
+    /// Sets the body. Its type is plain text unless a header says otherwise.
     #[must_use]
     pub fn body(mut self, body: impl Into<String>) -> Self {
         self.body = body.into();
@@ -137,36 +173,44 @@ impl Refusal {
     }
 
     fn internal() -> Self {
-        Self::new(500)
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    pub(super) fn into_response(self) -> server::ErrorResponse {
-        let mut response = server::ErrorResponse::new(Some(self.body.clone()));
-        *response.status_mut() = StatusCode::from_u16(self.status)
-            .ok()
-            .filter(|status| (300..600).contains(&status.as_u16()))
-            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        if extend(response.headers_mut(), &self.headers).is_err() {
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        }
-        let headers = response.headers_mut();
-        headers.insert(
-            http::header::CONTENT_LENGTH,
-            HeaderValue::from(self.body.len()),
-        );
-        headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
-        headers
-            .entry(http::header::CONTENT_TYPE)
-            .or_insert(HeaderValue::from_static("text/plain; charset=utf-8"));
+    pub(super) fn into_response(self) -> Response<Vec<u8>> {
+        let mut response = Response::new(self.body.into_bytes());
+        let is_refusal = (300..600).contains(&self.status.as_u16());
+        *response.status_mut() = match self.headers.parse() {
+            Ok(headers) if is_refusal => {
+                *response.headers_mut() = headers;
+                self.status
+            }
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
         response
     }
 }
 
-fn extend(headers: &mut HeaderMap, added: &[(String, String)]) -> Result<(), Refusal> {
-    for (name, value) in added {
-        let name: HeaderName = name.parse().map_err(|_| Refusal::internal())?;
-        let value = HeaderValue::from_str(value).map_err(|_| Refusal::internal())?;
-        headers.append(name, value);
+/// Headers as the program gave them.
+#[derive(Clone, Default)]
+struct AddedHeaders(Vec<(String, String)>);
+
+impl AddedHeaders {
+    fn parse(&self) -> Result<HeaderMap, Refusal> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.0 {
+            let name: HeaderName = name.parse().map_err(|_| Refusal::internal())?;
+            let value = HeaderValue::from_str(value).map_err(|_| Refusal::internal())?;
+            headers.append(name, value);
+        }
+        Ok(headers)
     }
-    Ok(())
+}
+
+impl fmt::Debug for AddedHeaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without their values, which may be secret.
+        f.debug_list()
+            .entries(self.0.iter().map(|(name, _)| name))
+            .finish()
+    }
 }

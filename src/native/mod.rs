@@ -1,21 +1,22 @@
-//! What only a native program can do: accept connections, set request headers, choose the
-//! transport and TLS, and ping.
+//! Native targets only: accepts connections, sets request headers, selects the transport and TLS,
+//! sends Pings.
 //!
-//! Nothing of this exists in a browser, so a program that is to run on both keeps what it takes
-//! from here out of its shared code.
+//! A browser has none of this. A program for both targets keeps its use of this module out of the
+//! shared code.
 
 mod accept;
 pub(crate) mod backend;
 mod builder;
 mod handshake;
-mod refused;
+
+pub use http;
 
 pub use crate::target::frames::Role;
 
 pub use self::{
     accept::{Acceptor, accept, accept_with, from_tungstenite},
-    handshake::{Refusal, Request, Response},
-    refused::RefusedHandshake,
+    backend::RefusedHandshake,
+    handshake::{Refusal, UpgradeRequest, UpgradeResponse},
 };
 
 /// Compiles what the README shows.

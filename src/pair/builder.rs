@@ -1,6 +1,7 @@
 //! Everything that can be said about a connection before it is made.
 
 use std::{
+    fmt,
     future::Future,
     pin::{Pin, pin},
     task::Poll,
@@ -14,11 +15,34 @@ use crate::{
     options::{CONNECT_TIMEOUT, Options, option_setters},
 };
 
+/// Connects to `url`, an absolute `ws:` or `wss:` URL, with the default options.
+///
+/// For subprotocols, use [`WsMeta::connect`]; for options, [`WsMeta::builder`].
+///
+/// ```no_run
+/// use futures::{SinkExt, StreamExt};
+///
+/// # async fn example() -> Result<(), wsio::Error> {
+/// let (meta, mut stream) = wsio::connect("wss://example.com/chat").await?;
+/// stream.send("hello".into()).await?;
+/// while let Some(message) = stream.next().await {
+///     println!("{:?}", message?);
+/// }
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// See [`Builder::connect`], also for what happens when the future is dropped.
+pub async fn connect(url: impl Into<String>) -> Result<(WsMeta, WsStream), Error> {
+    WsMeta::builder(url).connect().await
+}
+
 /// Makes a connection; see [`WsMeta::builder`].
 ///
 /// A builder can be cloned and used again: each [`connect`](Builder::connect) is a connection of
 /// its own.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until `connect` is called"]
 pub struct Builder {
     url: String,
@@ -84,6 +108,19 @@ impl Builder {
         let connecting = Platform::connect(target, &self.options, self.setup);
         let (socket, negotiated) = within(self.connect_timeout, connecting).await??;
         Ok(WsStream::pair(Core::new(socket, negotiated, &self.options)))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("url", &address::redacted(&self.url))
+            // Their number: some servers expect a token in one.
+            .field("protocols", &self.protocols.len())
+            .field("connect_timeout", &self.connect_timeout)
+            .field("options", &self.options)
+            .field("setup", &self.setup)
+            .finish()
     }
 }
 

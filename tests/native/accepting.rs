@@ -7,7 +7,10 @@ use tokio::{
 };
 use wsio::{
     Error, ErrorKind, WsMeta, WsStream,
-    native::{Acceptor, Refusal, Request, Response, accept, accept_with, from_tungstenite},
+    native::{
+        Acceptor, Refusal, UpgradeRequest, UpgradeResponse, accept, accept_with, from_tungstenite,
+        http::StatusCode,
+    },
 };
 
 use crate::support::{LONG, SHORT};
@@ -33,10 +36,10 @@ pub(crate) async fn connected() -> (Pair, Pair) {
 }
 
 async fn refused_by(
-    answer: impl FnOnce(&Request<'_>) -> Result<Response, Refusal> + Send,
+    answer: impl AsyncFnOnce(UpgradeRequest) -> Result<UpgradeResponse, Refusal>,
 ) -> (Error, Error) {
     let (builder, far) = piped("ws://pipe/chat?room=1");
-    let (client, server) = join!(builder.connect(), accept_with(far, answer));
+    let (client, server) = join!(builder.connect(), accept_with(far, |it| answer(it)));
     (client.unwrap_err(), server.unwrap_err())
 }
 
@@ -47,14 +50,16 @@ async fn c5_the_server_sees_the_request_and_chooses() {
         .protocols(["v3", "v2", "v1"])
         .header("Origin", "https://example.com")
         .header("Authorization", "Bearer secret");
-    let accepting = accept_with(far, |request| {
+    let accepting = accept_with(far, async |request| {
         assert_eq!(request.path(), "/chat");
         assert_eq!(request.query(), Some("room=1"));
         assert_eq!(request.header("host"), Some("pipe:81"));
         assert_eq!(request.header("authorization"), Some("Bearer secret"));
         assert_eq!(request.origin(), Some("https://example.com"));
         assert_eq!(request.protocols().collect::<Vec<_>>(), ["v3", "v2", "v1"]);
-        Ok(Response::new().protocol("v2").header("X-Served-By", "test"))
+        Ok(UpgradeResponse::new()
+            .protocol("v2")
+            .header("X-Served-By", "test"))
     });
     let (client, server) = join!(builder.connect(), accepting);
     let ((client, _c), (server, _s)) = (client.unwrap(), server.unwrap());
@@ -64,10 +69,10 @@ async fn c5_the_server_sees_the_request_and_chooses() {
 
 #[tokio::test]
 async fn c5_the_server_refuses_with_a_status() {
-    let refusal = Refusal::new(401)
+    let refusal = Refusal::new(StatusCode::UNAUTHORIZED)
         .header("WWW-Authenticate", "Bearer")
         .body("who are you?");
-    let (client, server) = refused_by(|_| Err(refusal)).await;
+    let (client, server) = refused_by(async |_| Err(refusal)).await;
     assert_eq!(client.kind(), ErrorKind::HandshakeRefused);
     assert_eq!(client.http_status(), Some(401));
     let headers = client.http_headers().unwrap();
@@ -78,14 +83,15 @@ async fn c5_the_server_refuses_with_a_status() {
 
 #[tokio::test]
 async fn c5_an_answer_that_is_none_is_a_server_error() {
-    let answers: [fn() -> Result<Response, Refusal>; 4] = [
-        || Ok(Response::new().protocol("a\r\nb")),
-        || Ok(Response::new().header("not a name", "x")),
-        || Err(Refusal::new(200)),
-        || Err(Refusal::new(403).header("x", "a\r\nb")),
+    let answers: [fn() -> Result<UpgradeResponse, Refusal>; 5] = [
+        || Ok(UpgradeResponse::new().protocol("a\r\nb")),
+        || Ok(UpgradeResponse::new().header("not a name", "x")),
+        || Ok(UpgradeResponse::new().header("Upgrade", "h2c")),
+        || Err(Refusal::new(StatusCode::OK)),
+        || Err(Refusal::new(StatusCode::FORBIDDEN).header("x", "a\r\nb")),
     ];
     for answer in answers {
-        let (client, server) = refused_by(|_| answer()).await;
+        let (client, server) = refused_by(async |_| answer()).await;
         assert_eq!(client.http_status(), Some(500));
         assert_eq!(server.http_status(), Some(500));
     }
@@ -196,4 +202,60 @@ async fn e7_natively_a_server_may_send_the_registered_codes() {
         assert_eq!(closed.unwrap().code, code);
         assert_eq!(seen.code, code);
     }
+}
+
+#[tokio::test]
+async fn c5_the_client_s_preferred_subprotocol_of_those_supported_is_selected() {
+    let acceptor = Acceptor::new().protocols(["v1", "v2"]);
+    for (offered, selected) in [(&["v3", "v2", "v1"][..], "v2"), (&["v1"], "v1"), (&[], "")] {
+        let (builder, far) = piped("ws://pipe/");
+        let builder = builder.protocols(offered.iter().copied());
+        let (client, server) = join!(builder.connect(), acceptor.accept(far));
+        let ((client, _c), (server, _s)) = (client.unwrap(), server.unwrap());
+        assert_eq!((client.protocol(), server.protocol()), (selected, selected));
+    }
+    // None in common: it is the client that does not go on.
+    let (builder, far) = piped("ws://pipe/");
+    let connecting = builder.protocols(["v3"]).connect();
+    let (client, server) = join!(connecting, acceptor.accept(far));
+    assert_eq!(client.unwrap_err().kind(), ErrorKind::ProtocolRefused);
+    assert_eq!(server.unwrap().0.protocol(), "");
+    // What the program selects comes first.
+    let (builder, far) = piped("ws://pipe/");
+    let connecting = builder.protocols(["v1", "v3"]).connect();
+    let accepting = acceptor.accept_with(far, async |_| Ok(UpgradeResponse::new().protocol("v3")));
+    let (client, server) = join!(connecting, accepting);
+    assert_eq!(client.unwrap().0.protocol(), "v3");
+    assert_eq!(server.unwrap().0.protocol(), "v3");
+}
+
+#[tokio::test]
+async fn c5_bad_supported_subprotocols_are_errors() {
+    for bad in [["a", "a"], ["a b", "c"], ["", "a"]] {
+        let (_near, far) = duplex(64);
+        let error = Acceptor::new().protocols(bad).accept(far).await;
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidProtocol);
+    }
+}
+
+#[tokio::test]
+async fn c9_a_server_shows_a_request_and_its_answers_without_secrets() {
+    let (builder, far) = piped("ws://pipe/chat?token=s3cret");
+    let connecting = builder.header("Cookie", "s3cret").connect();
+    let mut shown = String::new();
+    let accepting = accept_with(far, async |request| {
+        let response = UpgradeResponse::new().header("Set-Cookie", "s3cret");
+        let refusal = Refusal::new(StatusCode::FORBIDDEN).header("Set-Cookie", "s3cret");
+        shown = format!("{request:?} {response:?} {refusal:?}");
+        Err(refusal)
+    });
+    let (client, server) = join!(connecting, accepting);
+    shown.push_str(&format!(
+        "{:?} {:?}",
+        client.unwrap_err(),
+        server.unwrap_err()
+    ));
+    assert!(!shown.contains("s3cret"), "{shown}");
+    let names = ["/chat", "cookie", "Set-Cookie", "set-cookie"];
+    assert!(names.iter().all(|it| shown.contains(it)), "{shown}");
 }

@@ -68,9 +68,9 @@ where
     tokio::spawn(async move {
         while let Ok((tcp, _)) = listener.accept().await {
             let mut path = String::new();
-            let accepted = wsio::native::accept_with(tcp, |request| {
+            let accepted = wsio::native::accept_with(tcp, async |request| {
                 path = request.path().to_owned();
-                Ok(wsio::native::Response::new())
+                Ok(wsio::native::UpgradeResponse::new())
             });
             let (_meta, stream) = accepted.await.unwrap();
             tokio::spawn(serve(path, stream));

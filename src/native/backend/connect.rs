@@ -1,6 +1,15 @@
 //! Opening a connection: name, TCP, TLS, handshake.
 
-use http::{HeaderName, HeaderValue, header::SEC_WEBSOCKET_PROTOCOL};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use http::{
+    HeaderName, HeaderValue,
+    header::{
+        AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, InvalidHeaderName, SEC_WEBSOCKET_ACCEPT,
+        SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+        TRANSFER_ENCODING, UPGRADE,
+    },
+};
+use percent_encoding::percent_decode_str;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     client_async,
@@ -16,13 +25,13 @@ use url::Url;
 use super::{
     FramedLink, NativeOptions, NativeSocket, SocketLimits,
     options::Connector,
+    refused::refused_with,
     tls::Tls,
     transport::{HandshakeTransport, Transport},
 };
 use crate::{
-    Error, ErrorKind,
+    Error, ErrorKind, address,
     backend::{Endpoint, Negotiated},
-    native::RefusedHandshake,
     options::Options,
     target::frames::Role,
 };
@@ -39,7 +48,7 @@ pub(crate) async fn connect(
             "wss: needs a TLS feature: rustls-native-roots, rustls-webpki-roots or native-tls",
         ));
     }
-    let request = request(&address.url, &target.protocols, &setup.headers)?;
+    let request = request(&address, &target.protocols, &setup.headers)?;
     let mut io = dial(&address, setup.connector).await.map_err(unreachable)?;
     if address.secure {
         io = setup
@@ -75,7 +84,10 @@ pub(crate) fn limits(
 }
 
 struct Address {
+    /// Without the user and the password.
     url: Url,
+    /// The value of `Authorization` for the user and the password, if there are any.
+    authorization: Option<HeaderValue>,
     /// Without the brackets of an IPv6 address.
     host: String,
     port: u16,
@@ -83,25 +95,49 @@ struct Address {
 }
 
 impl Address {
-    /// With the parser of the WHATWG URL Standard, so that an address means what it means to a
+    /// Parses with the parser of the WHATWG URL Standard, so that an address means the same as in a
     /// browser.
-    fn parse(url: &str) -> Result<Self, Error> {
-        let invalid = || Error::new(ErrorKind::InvalidUrl, format!("{url:?} is not a valid URL"));
-        let url = Url::parse(url).map_err(|error| invalid().caused_by(error))?;
+    fn parse(text: &str) -> Result<Self, Error> {
+        let invalid = || {
+            let url = address::redacted(text);
+            Error::new(
+                ErrorKind::InvalidUrl,
+                format!("the URL is not valid: {url}"),
+            )
+        };
+        let mut url = Url::parse(text).map_err(|error| invalid().caused_by(error))?;
         let host = match url.host().ok_or_else(invalid)? {
             url::Host::Domain(name) => name.to_owned(),
             url::Host::Ipv4(ip) => ip.to_string(),
             url::Host::Ipv6(ip) => ip.to_string(),
         };
         let port = url.port_or_known_default().ok_or_else(invalid)?;
-        let secure = url.scheme() == "wss";
+        let authorization = take_credentials(&mut url);
         Ok(Self {
-            url,
+            authorization,
             host,
             port,
-            secure,
+            secure: url.scheme() == "wss",
+            url,
         })
     }
+}
+
+/// Takes the user and the password out of a URL, as the value of `Authorization` (RFC 7617).
+fn take_credentials(url: &mut Url) -> Option<HeaderValue> {
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    let user = percent_decode_str(url.username());
+    let password = percent_decode_str(url.password().unwrap_or_default());
+    let pair: Vec<u8> = user.chain([b':']).chain(password).collect();
+    // A URL with a host can have both, or neither.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    let mut value =
+        HeaderValue::try_from(format!("Basic {}", BASE64_STANDARD.encode(pair))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 async fn dial(
@@ -117,39 +153,72 @@ async fn dial(
     Ok(Box::new(tcp))
 }
 
+/// Headers that belong to the handshake, or that would announce a body.
+const RESERVED: [HeaderName; 8] = [
+    CONNECTION,
+    UPGRADE,
+    SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION,
+    SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_ACCEPT,
+    CONTENT_LENGTH,
+];
+
+/// Returns whether a header is not for the program to set.
+pub(crate) fn is_reserved(name: &HeaderName) -> bool {
+    RESERVED.contains(name) || *name == TRANSFER_ENCODING
+}
+
 fn request(
-    url: &Url,
+    address: &Address,
     protocols: &[String],
-    headers: &[(String, String)],
+    added: &[(String, String)],
 ) -> Result<Request, Error> {
-    let mut request = url.as_str().into_client_request().map_err(|error| {
-        Error::new(ErrorKind::InvalidUrl, format!("{url} cannot be requested")).caused_by(error)
+    let url = address.url.as_str();
+    let mut request = url.into_client_request().map_err(|error| {
+        let message = format!("the URL is not valid: {}", address::redacted(url));
+        Error::new(ErrorKind::InvalidUrl, message).caused_by(error)
     })?;
+    let headers = request.headers_mut();
     if !protocols.is_empty() {
         let value = header_value("Sec-WebSocket-Protocol", &protocols.join(", "))?;
-        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, value);
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, value);
     }
-    for (name, value) in headers {
+    let mut has_host = false;
+    for (name, value) in added {
         let value = header_value(name, value)?;
-        let name: HeaderName = name.parse().map_err(|error| {
-            Error::new(
-                ErrorKind::InvalidOption,
-                format!("{name:?} is not a header name"),
-            )
-            .caused_by(error)
-        })?;
-        request.headers_mut().append(name, value);
+        let name = header_name(name)?;
+        if is_reserved(&name) || (name == HOST && has_host) {
+            let message = format!("the header {name} is set by the opening handshake, or twice");
+            return Err(Error::new(ErrorKind::InvalidOption, message));
+        }
+        if name == HOST {
+            has_host = true;
+            headers.insert(name, value);
+        } else {
+            headers.append(name, value);
+        }
+    }
+    if let Some(value) = &address.authorization {
+        headers
+            .entry(AUTHORIZATION)
+            .or_insert_with(|| value.clone());
     }
     Ok(request)
 }
 
+fn header_name(name: &str) -> Result<HeaderName, Error> {
+    name.parse().map_err(|error: InvalidHeaderName| {
+        let message = format!("{name:?} is not the name of a header");
+        Error::new(ErrorKind::InvalidOption, message).caused_by(error)
+    })
+}
+
 fn header_value(name: &str, value: &str) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(value).map_err(|error| {
-        Error::new(
-            ErrorKind::InvalidOption,
-            format!("the value of the header {name:?} is not one"),
-        )
-        .caused_by(error)
+        let message = format!("the header {name:?} has an invalid value");
+        Error::new(ErrorKind::InvalidOption, message).caused_by(error)
     })
 }
 
@@ -170,15 +239,7 @@ pub(crate) fn refused(error: tungstenite::Error) -> Error {
     use ProtocolError as P;
     use tungstenite::Error as E;
     match error {
-        E::Http(response) => {
-            let status = response.status().as_u16();
-            Error::new(
-                ErrorKind::HandshakeRefused,
-                format!("the handshake was refused with HTTP status {status}"),
-            )
-            .with_http_status(status)
-            .caused_by(RefusedHandshake::new(*response))
-        }
+        E::Http(response) => refused_with(response.map(Option::unwrap_or_default)),
         E::Protocol(P::SecWebSocketSubProtocolError(reason)) => {
             let message = match reason {
                 SubProtocolError::NoSubProtocol => "the server chose none of the subprotocols",

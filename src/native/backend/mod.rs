@@ -6,11 +6,14 @@ mod keepalive;
 mod linger;
 mod link;
 mod options;
+mod refused;
+pub(crate) mod server_handshake;
 mod socket;
 mod time;
 pub(crate) mod tls;
 pub(crate) mod transport;
 
+pub use self::refused::RefusedHandshake;
 #[cfg(feature = "event-source")]
 pub(crate) use self::{connect::refusal_header, time::random_seed};
 // Under the names by which the seam selects them.
