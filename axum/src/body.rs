@@ -131,7 +131,7 @@ async fn watch(
             sleep(PROBE).await;
             progress.probe();
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         () = progress.stalled(write_timeout) => {}

@@ -1,4 +1,4 @@
-//! The connection below HTTP/1, as the streams on it need to see it.
+//! The connection below HTTP, as the streams on it need to see it.
 
 use std::{
     future::Future,
@@ -33,6 +33,8 @@ struct ConnectionControl {
     /// Cancelled when the client has ended its sending side while it was held.
     half_closed: CancellationToken,
     holds: AtomicUsize,
+    /// Whether it has carried a request.
+    requested: AtomicBool,
     /// Whether it has carried an event stream.
     streams: AtomicBool,
     reader: AtomicWaker,
@@ -47,6 +49,20 @@ impl ConnectionHandle {
     /// Waits until the connection is to be dropped.
     pub(crate) fn aborted(&self) -> impl Future<Output = ()> + Send + use<> {
         self.0.aborted.clone().cancelled_owned()
+    }
+
+    /// Notes that there is a request.
+    pub(crate) fn set_requested(&self) {
+        self.0.requested.store(true, Ordering::Release);
+    }
+
+    /// Waits until there has been no request for so long, which HTTP does not look at before it
+    /// knows its version.
+    pub(crate) async fn silent(&self, limit: Duration) {
+        sleep(limit).await;
+        if self.0.requested.load(Ordering::Acquire) {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Notes that an answer is an event stream.

@@ -1,4 +1,4 @@
-//! What a client asks for.
+//! The request for an event stream.
 
 use std::time::Duration;
 
@@ -14,10 +14,11 @@ use crate::{
     ServerHandle, UpgradeRejection, WsUpgrade, connection::ConnectionHandle, upgrade::tokens,
 };
 
-/// The header in which a client says over HTTP where it was (WHATWG HTML § 9.2.4).
+/// The header with the last event id over HTTP (WHATWG HTML § 9.2.4).
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// The parameter in which a client says it that cannot set headers: a WebSocket in a browser.
+/// The query parameter with the last event id of a client that cannot set headers: a WebSocket in a
+/// browser.
 const LAST_EVENT_ID_PARAMETER: &str = "lastEventId";
 
 /// The time a refused WebSocket waits for the client's Close frame.
@@ -26,11 +27,11 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// The refused WebSockets of this process that may wait for their clients at the same time.
 static REFUSALS: Semaphore = Semaphore::const_new(256);
 
-/// An axum extractor for a request for an event stream, over either transport: a request for an
-/// upgrade to WebSocket, or any other.
+/// An axum extractor for a request for an event stream, over either transport: a request for a
+/// WebSocket, or any other.
 ///
-/// It is for handlers that choose the log of an [`EventRoute`](crate::EventRoute) for each
-/// request:
+/// Use it in handlers that choose the log of an [`EventRoute`](crate::EventRoute) for each request.
+/// Route them for GET and CONNECT, the method of a WebSocket over HTTP/2:
 ///
 /// ```
 /// use std::{collections::HashMap, sync::Arc};
@@ -40,7 +41,7 @@ static REFUSALS: Semaphore = Semaphore::const_new(256);
 ///     extract::{Path, State},
 ///     http::StatusCode,
 ///     response::Response,
-///     routing::get,
+///     routing::any,
 /// };
 /// use wsio_axum::{EventRequest, EventRoute};
 /// use wsio_events::EventLog;
@@ -63,7 +64,7 @@ static REFUSALS: Semaphore = Semaphore::const_new(256);
 /// }
 ///
 /// let jobs = Jobs { logs: Arc::default(), route: EventRoute::new().replay(true) };
-/// let router: Router = Router::new().route("/jobs/{id}", get(progress)).with_state(jobs);
+/// let router: Router = Router::new().route("/jobs/{id}", any(progress)).with_state(jobs);
 /// ```
 #[derive(Debug)]
 #[must_use = "a request has to be answered"]
@@ -76,22 +77,22 @@ pub struct EventRequest {
 }
 
 impl EventRequest {
-    /// The id of the last event that the client has seen, if it has seen any: from the header
-    /// `Last-Event-ID` or the query parameter `lastEventId`. If it sent both, it is the header,
-    /// since that is the one that a browser keeps up to date.
+    /// Returns the id of the last event that the client has seen, if any: from the header
+    /// `Last-Event-ID` or the query parameter `lastEventId`. The header takes precedence, since a
+    /// browser keeps it up to date.
     #[must_use]
     pub fn last_event_id(&self) -> Option<&str> {
         self.last_event_id.as_deref()
     }
 
-    /// Puts another id in its place, for clients that say it in another way; `None` and the empty
-    /// id for a client that has seen nothing.
+    /// Sets the id of the last event that the client has seen, for clients that send it in another
+    /// way; `None` and the empty id for a client that has seen nothing.
     pub fn with_last_event_id(mut self, id: impl Into<Option<String>>) -> Self {
         self.last_event_id = id.into().filter(|it| !it.is_empty());
         self
     }
 
-    /// Whether the answer is to be a WebSocket.
+    /// Returns whether the client asks for a WebSocket.
     #[must_use]
     pub fn is_websocket(&self) -> bool {
         self.upgrade.is_some()
@@ -131,7 +132,7 @@ impl EventRequest {
         })
     }
 
-    /// Returns the upgrade, if the answer is to be a WebSocket.
+    /// Returns the upgrade, if the client asks for a WebSocket.
     #[must_use]
     pub fn into_upgrade(self) -> Option<WsUpgrade> {
         self.upgrade

@@ -1,4 +1,4 @@
-//! A log at an address.
+//! The route that serves a log.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use wsio_events::{EventLog, EventSocket, FeedOptions, Lagged};
 
 use crate::{EventRequest, ServerHandle, body};
 
-/// How many clients a route serves at the same time unless told otherwise.
+/// The default number of clients served at the same time.
 const MAX_SUBSCRIBERS: usize = 1000;
 
 /// The default size of the largest message from a client, in bytes.
@@ -28,7 +28,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 type Stopping = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Serves `log` with the default options of [`EventRoute`].
+/// Returns a handler that serves `log` with the default options of [`EventRoute`].
 pub fn events<S>(log: EventLog) -> MethodRouter<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -36,35 +36,35 @@ where
     EventRoute::new().serve(log)
 }
 
-/// Serves event logs over WebSocket and over `text/event-stream` HTTP alike, under one address.
+/// A route that serves event logs over WebSocket and over `text/event-stream` HTTP alike, under one
+/// address.
 ///
-/// A request for an upgrade gets a WebSocket, on which the bytes of the event stream come in
-/// binary messages; every other one gets them as the body of the answer, with the headers that
-/// keep proxies from holding it back or storing it. Either begins with what the client has missed
-/// since the id in its `Last-Event-ID` header or its `lastEventId` query parameter. To one without
-/// an id its place in the log is told in a block of its own (`id`, and no data), so that it misses
-/// nothing either if the connection is lost before the first event.
+/// A request for a WebSocket is sent the bytes of the event stream in binary messages. Every other
+/// request is sent them as the body of the answer, with headers that keep proxies from buffering
+/// or storing it. Either stream begins with the events the client has missed since the id in its
+/// `Last-Event-ID` header or its `lastEventId` query parameter. A client without an id is first
+/// sent its place in the log, in a block of its own (`id`, and no data), so that it misses nothing
+/// if the connection is lost before the first event.
 ///
 /// - A client that has missed more than the log keeps is sent an event that says so
-///   ([`on_lagged`](Self::on_lagged)), and then all that is kept.
-/// - A client that reads slowly is waited for without anything being gathered for it; when it has
-///   fallen behind what the log keeps, it is one that has missed events.
-/// - When the log [has ended](EventLog::end), so does the stream, and a client that comes back for
-///   more is told not to: by status 204, which is what ends an `EventSource` (WHATWG HTML § 9.2.3),
-///   over WebSocket by close code 4204, at once.
+///   ([`on_lagged`](Self::on_lagged)), and then all events that are kept.
+/// - Nothing is queued for a slow client. If it falls behind the events that are kept, it has missed
+///   events. If it takes nothing for 30 seconds, [its stream ends](Self::write_timeout).
+/// - When the log [has ended](EventLog::end), so does the stream, and a client that reconnects is
+///   told not to: by status 204, which ends an `EventSource` (WHATWG HTML § 9.2.3), or over
+///   WebSocket by close code 4204, at once.
 /// - When a [`Server`](crate::Server) is shut down, streams end, WebSockets with code 1001, and
-///   clients come back; elsewhere that is for [`until`](Self::until) to say.
+///   clients reconnect; in another application, set [`until`](Self::until).
 ///
-/// # Pages from elsewhere
+/// # Pages of other origins
 ///
-/// The route itself does not look at the `Origin`. A [`Server`](crate::Server) does, for every
-/// route and both transports alike: a page that its [`OriginPolicy`](crate::OriginPolicy) does not
-/// allow is answered with 403. In another application an
-/// [`allows`](crate::OriginPolicy::allows) in a middleware is the place for that, since a browser
-/// lets every page open a WebSocket to every server. Over HTTP a browser keeps the answer from
-/// pages of another origin, be it another port, unless headers let them have it (CORS, WHATWG Fetch
-/// § 3.3). Those are for the application to set, by a layer such as that of tower-http, which also
-/// answers the preflight that `Last-Event-ID` takes when `fetch` sends it.
+/// A browser lets every page open a WebSocket to every server. The route does not check the
+/// `Origin`: a [`Server`](crate::Server) does, for every route and both transports; in another
+/// application add an [`OriginPolicy`](crate::OriginPolicy) as a layer.
+///
+/// Over HTTP a browser keeps the answer from pages of another origin, be it another port, unless
+/// headers allow them to read it (CORS, WHATWG Fetch § 3.3). Set those in the application, with a
+/// layer such as tower-http's, which also answers the preflight of a `fetch` with `Last-Event-ID`.
 ///
 /// # Clones
 ///
@@ -106,7 +106,7 @@ pub struct EventRoute {
 }
 
 impl EventRoute {
-    /// A route with the default options.
+    /// Creates a route with the default options.
     pub fn new() -> Self {
         let patience = Duration::from_secs(30);
         Self {
@@ -150,24 +150,26 @@ impl EventRoute {
         self
     }
 
-    /// How many clients are served at the same time, over all logs; the default is 1000. One more
-    /// is refused with status 503, over WebSocket with close code 4503, and told when to try
-    /// [again](Self::retry_after).
+    /// Sets the number of clients served at the same time, over all logs; the default is 1000. One
+    /// more is refused with status 503, over WebSocket with close code 4503, and a
+    /// [delay](Self::retry_after).
     pub fn max_subscribers(mut self, max: usize) -> Self {
         self.slots = Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
         self
     }
 
-    /// When a client that was one too many is to try again; the default is 5 seconds. See
-    /// [`EventRequest::refuse`].
+    /// Sets the retry delay sent to clients that are refused because the limit was reached; the
+    /// default is 5 seconds. See [`EventRequest::refuse`].
     pub fn retry_after(mut self, time: Duration) -> Self {
         self.retry_after = time;
         self
     }
 
-    /// Ends all streams when `stopping` resolves: over HTTP the body, WebSockets with code 1001, so
-    /// that clients come back. A [`Server`](crate::Server) does that when it is shut down; any
-    /// other that shuts down gracefully would wait for streams that never end.
+    /// Ends all streams when `stopping` resolves: over HTTP the body, over WebSocket with code 1001,
+    /// so that clients reconnect. A client that does not take the end within 2 seconds is dropped.
+    ///
+    /// A [`Server`](crate::Server) ends streams when it is shut down. Any other server that shuts
+    /// down gracefully would wait for streams that never end.
     ///
     /// ```no_run
     /// use axum::Router;
@@ -222,9 +224,9 @@ impl EventRoute {
         self
     }
 
-    /// The options of the WebSockets. By default messages from a client may have 1 MiB, and after
-    /// 30 seconds in which a client has sent nothing it is asked for a sign of life, for which it
-    /// has another 30 seconds.
+    /// Sets the options of the WebSockets. By default a message from a client may have 1 MiB, and a
+    /// client that has sent nothing for 30 seconds is sent a Ping, which it has another 30 seconds
+    /// to answer.
     pub fn acceptor(mut self, acceptor: Acceptor) -> Self {
         self.acceptor = acceptor;
         self
@@ -293,8 +295,7 @@ impl EventRoute {
     }
 }
 
-/// What keeps an event stream going through proxies: none is to store it, and nginx is not to
-/// wait for more of it.
+/// The headers for proxies: none is to store the stream, and nginx is not to buffer it.
 const HEADERS: [(HeaderName, &str); 3] = [
     (header::CONTENT_TYPE, "text/event-stream"),
     (header::CACHE_CONTROL, "no-store"),

@@ -240,6 +240,7 @@ where
             tracing::debug!(%error, "connection failed");
         },
         () = connection.aborted() => {}
+        () = connection.silent(HEADER_TIMEOUT) => {}
     }
 }
 
@@ -250,6 +251,7 @@ fn respond(
     connection: &ConnectionHandle,
 ) -> impl Future<Output = io::Result<Response>> + Send + use<> {
     // HTTP/2 has many streams on a connection, and ends each by itself.
+    connection.set_requested();
     let is_http1 = request.version() != Version::HTTP_2;
     if is_http1 {
         request.extensions_mut().insert(connection.clone());

@@ -60,7 +60,7 @@ fn now() -> u64 {
     u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Whose connections.
+/// The client whose connections are meant.
 #[derive(Debug, Deserialize)]
 struct Whose {
     client: Option<String>,

@@ -12,13 +12,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{
-    SinkExt, StreamExt, TryStreamExt,
-    stream::{SplitSink, SplitStream},
-};
+use futures::{SinkExt, StreamExt, TryStreamExt};
 use tokio::time::{sleep, timeout};
 use wsio::{
-    CloseCode, Error, WsMessage, WsMeta, WsStream,
+    CloseCode, Error, WsMessage, WsMeta, WsReceiver, WsSender, WsStream,
     sse::{SseErrorKind, SseEvent, SseItem, SseReader},
 };
 
@@ -117,7 +114,7 @@ impl EventSocket {
     ///
     /// Dropping the future drops the connection, and the event that is being handled.
     pub async fn serve(&self, meta: WsMeta, stream: WsStream, feed: EventFeed) {
-        let (sink, messages) = stream.split();
+        let (messages, sink) = stream.split();
         let overdue = lingering(&feed);
         let sending = async {
             let sent = tokio::select! {
@@ -140,7 +137,7 @@ impl EventSocket {
     async fn send(
         &self,
         meta: &WsMeta,
-        mut sink: SplitSink<WsStream, WsMessage>,
+        mut sink: WsSender,
         mut feed: EventFeed,
     ) -> Result<(), SendFailure> {
         while let Some(chunk) = feed.next().await {
@@ -163,7 +160,7 @@ impl EventSocket {
     }
 
     /// Reads to the end.
-    async fn receive(&self, meta: &WsMeta, messages: SplitStream<WsStream>) {
+    async fn receive(&self, meta: &WsMeta, messages: WsReceiver) {
         let Some(on_event) = &self.on_event else {
             return self.discard(meta, messages).await;
         };
@@ -184,7 +181,7 @@ impl EventSocket {
     }
 
     /// Reads to the end, or until the client has sent as much as one event may have.
-    async fn discard(&self, meta: &WsMeta, mut messages: SplitStream<WsStream>) {
+    async fn discard(&self, meta: &WsMeta, mut messages: WsReceiver) {
         let mut left = self.max_event;
         while let Some(Ok(message)) = messages.next().await {
             let Some(rest) = left.checked_sub(message.len()) else {
@@ -259,11 +256,7 @@ async fn progressing(
     }
 }
 
-async fn send_chunk(
-    sink: &mut SplitSink<WsStream, WsMessage>,
-    mut chunk: Bytes,
-    fed: &AtomicUsize,
-) -> Result<(), Error> {
+async fn send_chunk(sink: &mut WsSender, mut chunk: Bytes, fed: &AtomicUsize) -> Result<(), Error> {
     while !chunk.is_empty() {
         let piece = chunk.split_to(chunk.len().min(MAX_MESSAGE));
         fed.fetch_add(piece.len(), Ordering::Relaxed);

@@ -12,13 +12,13 @@ use wsio_events::{EventLog, Limits};
 
 use crate::stream::{Cut, WeakCut};
 
-/// How many topics there are at most.
+/// The largest number of topics.
 const MAX_TOPICS: usize = 256;
 
-/// How long the name of a topic may be, in bytes.
+/// The largest name of a topic, in bytes.
 const MAX_NAME: usize = 128;
 
-/// What one topic keeps at most.
+/// The limits of each topic.
 const LIMITS: Limits = Limits::new().events(16_384).bytes(2 << 20);
 
 /// Logs by name. When there are too many, the one goes that has not been asked for for the
@@ -26,14 +26,14 @@ const LIMITS: Limits = Limits::new().events(16_384).bytes(2 << 20);
 #[derive(Debug, Default)]
 pub(super) struct Topics {
     topics: Mutex<Asked>,
-    /// What all of them are served by, so that they share its limit on subscribers.
+    /// The route of all topics, so that they share its limit on subscribers.
     pub(super) route: EventRoute,
 }
 
 #[derive(Debug, Default)]
 struct Asked {
     by_name: HashMap<String, (Topic, u64)>,
-    /// How often.
+    /// The number of requests so far.
     times: u64,
 }
 
@@ -74,7 +74,7 @@ impl Asked {
     }
 }
 
-/// Why there is no topic.
+/// The reason why there is no topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoTopic {
     LongName,
