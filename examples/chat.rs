@@ -102,9 +102,10 @@ pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
 
 /// The server: it appends valid lines to the log, and drops others.
 fn pass_on(log: &EventLog, event: SseEvent) {
-    match serde_json::from_str::<Line>(&event.data) {
-        Ok(_) => drop(log.append(event)),
-        Err(error) => eprintln!("server: not a line: {error}"),
+    if let Err(error) = serde_json::from_str::<Line>(&event.data) {
+        eprintln!("server: not a line: {error}");
+    } else if let Err(error) = log.append(event) {
+        eprintln!("server: {error}");
     }
 }
 

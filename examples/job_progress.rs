@@ -36,7 +36,7 @@ use serde::Deserialize;
 use serde_json::json;
 use wsio::sse::{EventSource, Reconnect, SourceEvent, SseEvent};
 use wsio_axum::{EventRequest, EventRoute, Server};
-use wsio_events::EventLog;
+use wsio_events::{AppendError, EventLog};
 
 use self::network::Network;
 
@@ -172,14 +172,15 @@ impl Jobs {
 }
 
 /// The job is independent of clients: there may be none, or many.
-async fn work(order: Order, log: EventLog) {
+async fn work(order: Order, log: EventLog) -> Result<(), AppendError> {
     for step in 1..=order.steps {
         tokio::time::sleep(Duration::from_millis(order.pace_ms)).await;
         let data = json!({ "step": step, "of": order.steps }).to_string();
-        log.append(SseEvent::new(data).with_name("progress"));
+        log.append(SseEvent::new(data).with_name("progress"))?;
     }
-    log.append(SseEvent::new("all is well").with_name("done"));
+    log.append(SseEvent::new("all is well").with_name("done"))?;
     log.end();
+    Ok(())
 }
 
 /// The client.

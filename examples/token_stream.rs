@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wsio::sse::{EventSource, Reconnect, SourceError, SourceEvent, SseEvent};
 use wsio_axum::{EventRequest, EventRoute, Server};
-use wsio_events::EventLog;
+use wsio_events::{AppendError, EventLog};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -107,8 +107,9 @@ async fn over_http(
     let log = EventLog::default();
     let response = model.route.answer(&log, request);
     tokio::spawn(async move {
-        model.answer(&log, &question.prompt).await;
+        let answered = model.answer(&log, &question.prompt).await;
         log.end();
+        answered
     });
     response
 }
@@ -120,9 +121,12 @@ async fn over_websocket(State(model): State<Model>, request: EventRequest) -> Re
     let route = route.on_event(move |event| {
         let (model, answers) = (model.clone(), answers.clone());
         async move {
-            match serde_json::from_str::<Question>(&event.data) {
+            let answered = match serde_json::from_str::<Question>(&event.data) {
                 Ok(question) => model.answer(&answers, &question.prompt).await,
                 Err(error) => trouble(&answers, &format!("not a question: {error}")),
+            };
+            if let Err(error) = answered {
+                eprintln!("server: {error}");
             }
         }
     });
@@ -133,25 +137,27 @@ async fn over_websocket(State(model): State<Model>, request: EventRequest) -> Re
 const MOST_TOKENS: usize = 12;
 
 impl Model {
-    async fn answer(&self, log: &EventLog, prompt: &str) {
+    async fn answer(&self, log: &EventLog, prompt: &str) -> Result<(), AppendError> {
         for (n, token) in recall(prompt).split_inclusive(' ').enumerate() {
             tokio::time::sleep(self.pace).await;
             if log.subscribers() == 0 {
                 // The client has disconnected: the rest would be wasted.
-                return;
+                return Ok(());
             }
             if n == MOST_TOKENS {
                 return trouble(log, &format!("the answer exceeds {n} tokens"));
             }
-            log.append(SseEvent::new(json!({ "text": token }).to_string()));
+            log.append(SseEvent::new(json!({ "text": token }).to_string()))?;
         }
-        log.append(SseEvent::new("[DONE]"));
+        log.append(SseEvent::new("[DONE]"))?;
+        Ok(())
     }
 }
 
-fn trouble(log: &EventLog, message: &str) {
+fn trouble(log: &EventLog, message: &str) -> Result<(), AppendError> {
     let data = json!({ "message": message }).to_string();
-    log.append(SseEvent::new(data).with_name("error"));
+    log.append(SseEvent::new(data).with_name("error"))?;
+    Ok(())
 }
 
 fn recall(prompt: &str) -> &'static str {
