@@ -93,7 +93,10 @@ pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
     let url = format!("http://{}/jobs/{id}", server.addr);
     let mut in_parts = Watched::default();
     in_parts.watch(&url, options.steps / 4).await?;
-    println!("closed after {}, and opened again", in_parts.last_event_id);
+    println!(
+        "closed after {:?}, and opened again",
+        in_parts.last_event_id
+    );
     let shaky = format!("http://{}/jobs/{id}", network.addr);
     in_parts.watch(&shaky, u64::MAX).await?;
     println!("and once more from the beginning");
@@ -199,8 +202,8 @@ struct Progress {
 pub(crate) struct Watched {
     /// The steps that they were told of, in that order.
     pub(crate) steps: Vec<u64>,
-    /// Where the next one goes on: a page would keep it in its address, or its storage.
-    pub(crate) last_event_id: String,
+    /// The id after which the next client resumes. A page would keep it in its storage.
+    pub(crate) last_event_id: Option<String>,
     pub(crate) connections: usize,
 }
 
@@ -208,7 +211,7 @@ impl Watched {
     /// Watches until the job is done, or until this step.
     async fn watch(&mut self, url: &str, until: u64) -> Result<(), Failure> {
         let mut events = EventSource::http(url)
-            .last_event_id(&self.last_event_id)
+            .last_event_id(self.last_event_id.as_deref())
             .reconnect(Reconnect::new().delay(Duration::from_millis(200)))
             .idle_timeout(Duration::from_secs(45))
             .build();
@@ -217,7 +220,7 @@ impl Watched {
                 Ok(SourceEvent::Open) => self.connections += 1,
                 Ok(SourceEvent::Event(event)) => {
                     let done = self.see(&event)?;
-                    events.last_event_id().clone_into(&mut self.last_event_id);
+                    self.last_event_id = events.last_event_id().map(str::to_owned);
                     if done || self.steps.last() == Some(&until) {
                         return Ok(());
                     }

@@ -1,18 +1,18 @@
-//! What a builder can be told in a browser.
+//! The setters of [`Builder`] that exist only in a browser.
 
 use super::Transport;
 use crate::Builder;
 
-/// In a browser only.
+/// Available only in a browser.
 impl Builder {
-    /// Which of the browser's two sockets to use. Both are as fast, but with a plain `WebSocket` a
-    /// server that sends faster than the page reads fills the tab, until
-    /// [`receive_limit`](Builder::receive_limit) ends the connection, while a `WebSocketStream`
-    /// makes it wait. The default, [`Transport::Auto`], is `WebSocketStream` where the page has
-    /// it and it can be trusted, which is not so in Chromium yet, and `WebSocket` elsewhere.
+    /// Sets which of the browser's two kinds of sockets to use. The default is [`Transport::Auto`]:
+    /// `WebSocketStream` if the page has one that cannot crash it, which excludes Chromium's, else
+    /// `WebSocket`.
     ///
-    /// A page that only reads, and whose server is faster than it, is better off with
-    /// [`Transport::WebSocketStream`] where there is one:
+    /// Both are equally fast. If the server sends faster than the page reads, a `WebSocketStream`
+    /// makes the server wait, while a plain `WebSocket` fills the page until
+    /// [`receive_limit`](Builder::receive_limit) ends the connection. A page that only reads from a
+    /// faster server should use [`Transport::WebSocketStream`] where there is one:
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), wsio::Error> {
@@ -29,9 +29,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// Where there is none, [`connect`](Builder::connect) fails with
-    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for
-    /// [`Transport::WebSocketStream`].
+    /// With [`Transport::WebSocketStream`], [`connect`](Builder::connect) fails with
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if the page has none.
     pub fn transport(mut self, transport: Transport) -> Self {
         self.setup.transport = transport;
         self

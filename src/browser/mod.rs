@@ -1,5 +1,5 @@
-//! What only a browser can do: choose between its two kinds of sockets, and adopt a `WebSocket`
-//! that the page has made.
+//! Functions and types that exist only in a browser: the choice between its two kinds of sockets,
+//! and the adoption of a `WebSocket` that the page has created.
 
 pub(crate) mod backend;
 mod builder;
@@ -15,14 +15,14 @@ use crate::{
     pair::{Core, within},
 };
 
-/// Adopts a socket, and waits until it is open if it is connecting.
+/// Adopts a `WebSocket` of the page, and waits until it is open.
 ///
-/// Its listeners and its `binaryType` are replaced. Messages that the socket received before are
-/// gone, so adopt it in the task that made it, or in the `open` event at the latest.
+/// Replaces the socket's listeners and its `binaryType`. Messages received before are lost, so adopt
+/// a socket in the task that created it, or in its `open` event at the latest.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::NotOpen`](crate::ErrorKind::NotOpen) if it is closing or closed,
+/// [`ErrorKind::NotOpen`](crate::ErrorKind::NotOpen) if the socket is closing or closed,
 /// [`ErrorKind::Network`](crate::ErrorKind::Network) if it cannot connect, and
 /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) if that takes more than 30 seconds.
 ///

@@ -184,7 +184,7 @@ mod tests {
     use serde_json::{Value, json, value::RawValue};
 
     use super::*;
-    use crate::codec::cuts::{Outcome, decodes};
+    use crate::codec::splits::{Outcome, decodes};
 
     fn lines() -> JsonCodec<Value> {
         JsonCodec::with_max_line(16)

@@ -24,4 +24,4 @@ pub use self::json::JsonCodec;
 const MAX_VALUE: usize = 8 << 20;
 
 #[cfg(test)]
-mod cuts;
+mod splits;

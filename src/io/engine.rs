@@ -78,7 +78,7 @@ impl Stream for Chunks {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
+        for _ in 0..EMPTY_PER_POLL {
             match ready!(Pin::new(&mut self.0).poll_next(cx)) {
                 Some(Ok(message)) if message.is_empty() => {}
                 Some(Ok(message)) => return Poll::Ready(Some(Ok(message.into_bytes()))),
@@ -86,5 +86,10 @@ impl Stream for Chunks {
                 None => return Poll::Ready(None),
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
+
+/// How many empty messages are skipped until other tasks get their turn.
+const EMPTY_PER_POLL: usize = 256;

@@ -34,8 +34,15 @@ use crate::{WsMeta, WsStream};
 ///
 /// Flushing waits until everything is handed over. Shutting down flushes, runs the closing
 /// handshake, and resolves within the close timeout: with `Ok` if it was completed, else with the
-/// error that a read would give. A WebSocket cannot be closed in one direction only: the peer
-/// answers the Close frame with its own, and only what it sent before can still be read.
+/// error that a read would give.
+///
+/// A WebSocket cannot be closed in one direction only: the peer answers the Close frame with its
+/// own. On native targets, everything the peer sent before its Close frame can still be read. A
+/// browser discards messages that arrive after the page's own close. There, a reader that has not
+/// reached the end gets an error of kind [`Truncated`](crate::ErrorKind::Truncated) after the bytes
+/// that had arrived, never the end of file. To send a request and read the whole answer in a page,
+/// mark the end of the request inside the stream, by a length or a terminator, and shut down after
+/// the answer.
 ///
 /// # Cancel safety
 ///

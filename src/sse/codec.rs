@@ -5,7 +5,7 @@ use tokio_util::codec::{Decoder, Encoder};
 
 use super::{
     MAX_EVENT, MAX_LINE, SseError, SseEvent, SseItem,
-    decoder::{Parser, Standing},
+    decoder::{Parser, ResumeState},
     encoder::{encode_event, encode_item},
 };
 
@@ -51,14 +51,14 @@ use super::{
 /// let event = SseEvent::new("two\nlines").with_id("7");
 /// assert_eq!(there.try_next().await?, Some(SseItem::Event(event)));
 /// assert_eq!(there.try_next().await?, Some(SseItem::Comment("still here".into())));
-/// assert_eq!(there.codec().last_event_id(), "7");
+/// assert_eq!(there.codec().last_event_id(), Some("7"));
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone)]
 pub struct SseCodec {
     parser: Parser,
-    standing: Standing,
+    resume_state: ResumeState,
 }
 
 impl SseCodec {
@@ -74,25 +74,25 @@ impl SseCodec {
     pub fn with_limits(max_line: usize, max_event: usize) -> Self {
         Self {
             parser: Parser::new(max_line, max_event),
-            standing: Standing::default(),
+            resume_state: ResumeState::default(),
         }
     }
 
     /// The last event id that was read, in an event or by itself; empty if there is none.
     #[must_use]
-    pub fn last_event_id(&self) -> &str {
-        &self.standing.last_event_id
+    pub fn last_event_id(&self) -> Option<&str> {
+        self.resume_state.last_event_id()
     }
 
     /// Sets the last event id, such as one that was kept from an earlier run of the program.
-    pub fn set_last_event_id(&mut self, id: impl Into<String>) {
-        self.standing.last_event_id = id.into();
+    pub fn set_last_event_id<'a>(&mut self, id: impl Into<Option<&'a str>>) {
+        self.resume_state.set_last_event_id(id.into());
     }
 
     /// The last reconnection time that was read, if any.
     #[must_use]
     pub fn reconnection_time(&self) -> Option<Duration> {
-        self.standing.reconnection_time
+        self.resume_state.reconnection_time()
     }
 }
 
@@ -106,7 +106,7 @@ impl Decoder for SseCodec {
         let item = self.parser.parse(&mut input);
         let parsed = buffer.len() - input.len();
         buffer.advance(parsed);
-        self.standing.note(item.as_ref());
+        self.resume_state.note(item.as_ref());
         item.transpose()
     }
 

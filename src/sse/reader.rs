@@ -10,7 +10,7 @@ use futures::stream::{FusedStream, Stream, TryStream, TryStreamExt};
 
 use super::{
     MAX_EVENT, MAX_LINE, SseError, SseItem,
-    decoder::{Parser, Standing},
+    decoder::{Parser, ResumeState},
 };
 
 /// Reads an event stream from any stream of bytes, and goes on with the next one.
@@ -48,7 +48,7 @@ use super::{
 ///
 /// reader.continue_with(connect(["data: two\n", "\n"]));
 /// assert_eq!(reader.try_next().await?, Some(SseItem::Event(SseEvent::new("two"))));
-/// assert_eq!(reader.last_event_id(), "7");
+/// assert_eq!(reader.last_event_id(), Some("7"));
 /// # Ok(())
 /// # }
 /// ```
@@ -57,7 +57,7 @@ pub struct SseReader<S: TryStream> {
     /// What is not read through, and where to go on in it.
     piece: Option<(S::Ok, usize)>,
     parser: Parser,
-    standing: Standing,
+    resume_state: ResumeState,
     ended: bool,
 }
 
@@ -74,7 +74,7 @@ impl<S: TryStream> SseReader<S> {
             stream,
             piece: None,
             parser: Parser::new(max_line, max_event),
-            standing: Standing::default(),
+            resume_state: ResumeState::default(),
             ended: false,
         }
     }
@@ -84,19 +84,19 @@ impl<S: TryStream> SseReader<S> {
     /// It is that of the items given out, not of what has arrived: a server that goes on from here
     /// repeats nothing, and leaves out nothing.
     #[must_use]
-    pub fn last_event_id(&self) -> &str {
-        &self.standing.last_event_id
+    pub fn last_event_id(&self) -> Option<&str> {
+        self.resume_state.last_event_id()
     }
 
     /// Sets the last event id, such as one that was kept from an earlier run of the program.
-    pub fn set_last_event_id(&mut self, id: impl Into<String>) {
-        self.standing.last_event_id = id.into();
+    pub fn set_last_event_id<'a>(&mut self, id: impl Into<Option<&'a str>>) {
+        self.resume_state.set_last_event_id(id.into());
     }
 
     /// The last reconnection time that was read, if any.
     #[must_use]
     pub fn reconnection_time(&self) -> Option<Duration> {
-        self.standing.reconnection_time
+        self.resume_state.reconnection_time()
     }
 
     /// Goes on with another stream, from its first byte, and gives back the one before.
@@ -137,7 +137,7 @@ where
                     this.piece = None;
                 }
                 if item.is_some() {
-                    this.standing.note(item.as_ref());
+                    this.resume_state.note(item.as_ref());
                     return Poll::Ready(item);
                 }
             }
@@ -251,7 +251,7 @@ mod tests {
         let mut reader = reader([Ok(
             "retry: 3000\nid: 42\ndata: first\n\nid: 43\ndata: cut o",
         )]);
-        assert_eq!(reader.last_event_id(), "");
+        assert_eq!(reader.last_event_id(), None);
         assert_eq!(reader.reconnection_time(), None);
         assert!(matches!(next(&mut reader), Some(Ok(SseItem::Retry(_)))));
         assert_eq!(event(&mut reader), SseEvent::new("first").with_id("42"));
@@ -259,11 +259,11 @@ mod tests {
 
         reader.continue_with(Pieces::new([Ok("\u{feff}data: sec"), Ok("ond\n\n")]));
         assert!(!reader.is_terminated());
-        assert_eq!(reader.last_event_id(), "42");
+        assert_eq!(reader.last_event_id(), Some("42"));
         assert_eq!(reader.reconnection_time(), Some(Duration::from_secs(3)));
         assert_eq!(event(&mut reader), SseEvent::new("second"));
         assert!(next(&mut reader).is_none());
-        assert_eq!(reader.last_event_id(), "42");
+        assert_eq!(reader.last_event_id(), Some("42"));
         assert_eq!(reader.reconnection_time(), Some(Duration::from_secs(3)));
     }
 
@@ -276,10 +276,10 @@ mod tests {
         assert_eq!(event(&mut reader).id.as_deref(), Some("1"));
         let before = reader.continue_with(Pieces::new([Ok("id: 2\ndata\n\n")]));
         assert_eq!(before.left.len(), 1);
-        assert_eq!(reader.last_event_id(), "1");
+        assert_eq!(reader.last_event_id(), Some("1"));
         assert_eq!(event(&mut reader).id.as_deref(), Some("2"));
         assert!(next(&mut reader).is_none());
-        assert_eq!(reader.last_event_id(), "2");
+        assert_eq!(reader.last_event_id(), Some("2"));
     }
 
     #[test]
@@ -325,6 +325,6 @@ mod tests {
         let mut reader = reader([Ok("data: 1\n\n")]);
         reader.set_last_event_id("7");
         assert_eq!(event(&mut reader), SseEvent::new("1"));
-        assert_eq!(reader.last_event_id(), "7");
+        assert_eq!(reader.last_event_id(), Some("7"));
     }
 }

@@ -4,7 +4,7 @@ use futures::{SinkExt, StreamExt};
 use web_sys::WebSocket;
 use wsio::{ErrorKind, WsState, browser::from_web_sys};
 
-use crate::support::{SHORT, Server, drain, pause, test};
+use crate::support::{SHORT, Server, drain, pause, test, unique};
 
 #[test]
 async fn c1_a_connecting_socket_can_be_adopted() {
@@ -104,4 +104,24 @@ async fn e2_a_blob_is_an_error_and_no_panic() {
     let (messages, error) = drain(&mut stream).await;
     assert_eq!(messages, ["fine".into()]);
     assert_eq!(error.unwrap().kind(), ErrorKind::Protocol);
+}
+
+#[test]
+async fn e2_an_error_does_not_wait_until_the_peer_has_closed() {
+    let server = Server::start().await;
+    let id = unique("e2-at-once");
+    let socket = WebSocket::new(&server.url(&format!("/watch?id={id}"))).unwrap();
+    let (meta, mut stream) = from_web_sys(socket.clone()).await.unwrap();
+    socket.set_binary_type(web_sys::BinaryType::Blob);
+    stream.send(vec![1].into()).await.unwrap();
+    let error = stream.next().await.unwrap().unwrap_err();
+    assert_eq!(socket.ready_state(), WebSocket::CLOSING);
+    assert_eq!(error.close_event(), Some(&meta.closed().await));
+    assert!(stream.next().await.is_none());
+    // The handshake goes on all the same.
+    let seen = server.watched(&id).await;
+    assert_eq!(
+        (&seen["code"], &seen["clean"]),
+        (&4400.into(), &true.into())
+    );
 }

@@ -9,5 +9,6 @@ mod dice;
 mod faults;
 mod faulty;
 mod heap;
+mod hostile;
 mod idle;
 mod namespace;

@@ -23,6 +23,7 @@ mod seam;
 mod source_backoff;
 mod source_cuts;
 mod source_network;
+mod source_refused;
 mod source_resuming;
 mod source_sending;
 mod sources;

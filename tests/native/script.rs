@@ -142,7 +142,7 @@ impl Connector for Script {
             at: inner.begun.elapsed(),
             number: attempt.number(),
             retries: attempt.retries(),
-            id: attempt.last_event_id().to_owned(),
+            id: attempt.last_event_id().unwrap_or_default().to_owned(),
         };
         inner.made.push(made);
         let body = match inner.scenes.pop_front() {

@@ -184,10 +184,7 @@ async fn r2_the_last_error_says_that_it_is_final() {
     let first = source.next().await.unwrap().unwrap_err();
     assert!(!first.is_final());
     assert_eq!(first.retry_in(), Some(seconds(1)));
-    assert!(
-        first.to_string().ends_with("; trying again in 1.0s"),
-        "{first}"
-    );
+    assert!(first.to_string().ends_with("; retrying in 1.0s"), "{first}");
     let last = source.next().await.unwrap().unwrap_err();
     assert!(last.is_final());
     assert_eq!(last.retry_in(), None);

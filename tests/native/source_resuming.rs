@@ -90,10 +90,10 @@ async fn r1_the_last_id_travels_with_every_attempt() {
 async fn r1_the_first_id_can_be_given() {
     let script = Script::new([text("data: x\n\n"), text("id: 8\n\n")]);
     let mut source = script.source().last_event_id("7").build();
-    assert_eq!(source.last_event_id(), "7");
+    assert_eq!(source.last_event_id(), Some("7"));
     play(&mut source).await;
     assert_eq!(script.ids(), ["7", "7", "8"]);
-    assert_eq!(source.last_event_id(), "8");
+    assert_eq!(source.last_event_id(), Some("8"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,10 +104,11 @@ async fn r1_the_last_id_is_that_of_the_event_given() {
     let mut source = script.source().build();
     let mut ids = Vec::new();
     while let Some(Ok(_)) = source.next().await {
-        ids.push(source.last_event_id().to_owned());
+        ids.push(source.last_event_id().map(str::to_owned));
     }
-    assert_eq!(ids, ["", "1", "2", "2"]);
-    assert_eq!(source.last_event_id(), "3");
+    let ids: Vec<_> = ids.iter().map(Option::as_deref).collect();
+    assert_eq!(ids, [None, Some("1"), Some("2"), Some("2")]);
+    assert_eq!(source.last_event_id(), Some("3"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -317,5 +318,5 @@ async fn r1_a_stream_without_items_lets_others_run() {
     assert_eq!(polls, 100);
     // And comes back by itself.
     assert!(timeout(Duration::from_millis(1), next).await.is_err());
-    assert_eq!(source.last_event_id(), "1");
+    assert_eq!(source.last_event_id(), Some("1"));
 }

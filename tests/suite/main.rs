@@ -15,6 +15,7 @@ mod source_both;
 mod source_http;
 mod source_resuming;
 mod source_retrying;
+mod source_secrets;
 mod source_soak;
 mod source_ws;
 mod sse;

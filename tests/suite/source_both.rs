@@ -1,11 +1,14 @@
 //! What the tests of event sources have in common, over WebSocket and over HTTP.
 
-use std::{fmt::Display, time::Duration};
+use std::{convert::Infallible, fmt::Display, time::Duration};
 
 use futures::{StreamExt, stream::FusedStream};
-use wsio::sse::{
-    Connector, EventSource, HttpConnector, HttpRequest, Policy, Reconnect, SourceBuilder,
-    SourceError, SourceEvent, SourceHandle, SourceState, WsConnector,
+use wsio::{
+    Builder,
+    sse::{
+        Attempt, Connector, EventSource, HttpConnector, HttpRequest, Policy, Reconnect,
+        SourceBuilder, SourceError, SourceEvent, SourceHandle, SourceState, WsConnector,
+    },
 };
 
 use crate::support::{Server, get, test};
@@ -133,4 +136,13 @@ async fn r0_types_are_send_on_every_target() {
     handle::<SourceBuilder<HttpConnector>>();
     stream::<EventSource<WsConnector>>();
     stream::<EventSource<HttpConnector>>();
+
+    fn sent<T: Send + Unpin>(_: T) {}
+    let url = |_: Attempt| async { Ok::<_, Infallible>("") };
+    sent(EventSource::ws("").url_with(url).build());
+    sent(EventSource::http("").url_with(url).build());
+    let ws = |builder: Builder, _: Attempt| async { Ok::<_, Infallible>(builder) };
+    sent(EventSource::ws("").prepare_with(ws).build());
+    let http = |request: HttpRequest, _: Attempt| async { Ok::<_, Infallible>(request) };
+    sent(EventSource::http("").prepare_with(http).build());
 }

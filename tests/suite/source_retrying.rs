@@ -17,6 +17,7 @@ over_both! {
     r2_a_good_connection_resets_the_backoff
     r3_no_content_is_final
     r3_what_the_server_refuses_is_judged_by_status
+    r3_a_refused_source_is_never_open
     r3_the_letter_of_the_standard_gives_up_sooner
     r3_a_busy_server_is_waited_for
     r3_a_clean_end_is_a_reconnect
@@ -126,6 +127,16 @@ async fn r3_what_the_server_refuses_is_judged_by_status<T: Transport>() {
             let expected = Some(*status);
             assert!(errors.iter().all(|error| error.http_status() == expected));
         }
+    }
+}
+
+async fn r3_a_refused_source_is_never_open<T: Transport>() {
+    let server = Server::start().await;
+    let reconnect = at_once().max_retries(3);
+    let builder = T::source(&server, "/events?status=503");
+    let mut source = builder.reconnect(reconnect).build();
+    while let Some(item) = source.next().await {
+        assert_eq!(item.unwrap_err().http_status(), Some(503));
     }
 }
 

@@ -83,6 +83,25 @@ async fn r3_close_codes_are_judged() {
 }
 
 #[test]
+async fn r3_a_close_reason_says_when_to_come_back() {
+    let server = Server::start().await;
+    for (code, expected) in [(4503, Some(7)), (4429, Some(7)), (4000, None), (1011, None)] {
+        let reason = encoded("Try again; Retry-After: 7");
+        let url = server.url(&format!("/close?code={code}&reason={reason}"));
+        let reconnect = at_once().delay_max(Duration::from_secs(5));
+        let mut source = EventSource::ws(url).reconnect(reconnect).build();
+        let error = loop {
+            if let Err(error) = source.next().await.unwrap() {
+                break error;
+            }
+        };
+        assert_eq!(error.retry_after(), expected.map(Duration::from_secs));
+        let delay = error.retry_in().unwrap();
+        assert_eq!(delay == Duration::from_secs(5), expected.is_some());
+    }
+}
+
+#[test]
 async fn r3_a_lost_connection_is_made_again() {
     let server = Server::start().await;
     for route in ["/abort", "/drop"] {
@@ -317,7 +336,7 @@ async fn r1_it_works_beside_another_transport() {
     let route = format!("/sse-raw?id={visit}&body={body}");
     let mut over_ws = source(&server, &route);
     events(&mut over_ws, 1).await;
-    let id = over_ws.last_event_id().to_owned();
+    let id = over_ws.last_event_id();
     let over_http = EventSource::http(http_url(&server, &route)).last_event_id(id);
     events(&mut over_http.build(), 1).await;
     let seen = visits(&server, &visit).await;

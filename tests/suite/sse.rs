@@ -107,7 +107,7 @@ async fn s1_from_readable_stream() {
     for (pieces, events) in cases {
         let pieces = stream::iter(pieces).map(Ok::<_, io::Error>);
         let mut reader = SseReader::new(pieces);
-        assert_eq!(reader.last_event_id(), "");
+        assert_eq!(reader.last_event_id(), None);
         for event in events {
             assert_eq!(reader.try_next().await.unwrap(), Some(event.clone().into()));
         }
@@ -115,7 +115,7 @@ async fn s1_from_readable_stream() {
         for _ in 0..2 {
             assert_eq!(reader.try_next().await.unwrap(), None);
         }
-        assert_eq!(reader.last_event_id(), "");
+        assert_eq!(reader.last_event_id(), None);
         assert_eq!(reader.reconnection_time(), None);
     }
 }
@@ -136,7 +136,7 @@ async fn s1_from_readable_stream_that_fails() {
     for _ in 0..2 {
         assert_eq!(reader.try_next().await.unwrap(), None);
     }
-    assert_eq!(reader.last_event_id(), "1");
+    assert_eq!(reader.last_event_id(), Some("1"));
 }
 
 /// Both are kept whether connections are piped into one stream, as a `TransformStream` does it in a
@@ -157,12 +157,12 @@ async fn s1_the_last_event_id_and_the_reconnection_time_outlive_a_stream() {
             assert_eq!(reader.try_next().await.unwrap(), None);
             drop(reader.continue_with(connection([SECOND, ""])));
         }
-        assert_eq!(reader.last_event_id(), "42");
+        assert_eq!(reader.last_event_id(), Some("42"));
         assert_eq!(reader.reconnection_time(), Some(time));
         let second = SseEvent::new("second");
         assert_eq!(reader.try_next().await.unwrap(), Some(second.into()));
         assert_eq!(reader.try_next().await.unwrap(), None);
-        assert_eq!(reader.last_event_id(), "42");
+        assert_eq!(reader.last_event_id(), Some("42"));
         assert_eq!(reader.reconnection_time(), Some(time));
     }
 }
@@ -185,7 +185,7 @@ async fn s1_items_travel_both_ways() {
     };
     join(send, receive).await;
     let frames = sink.reunite(stream).unwrap();
-    assert_eq!(frames.codec().last_event_id(), "99…");
+    assert_eq!(frames.codec().last_event_id(), Some("99…"));
     let time = frames.codec().reconnection_time();
     assert_eq!(time, Some(Duration::from_millis(1500)));
 }
@@ -208,10 +208,10 @@ async fn s1_messages_cut_anywhere_are_one_stream() {
             for item in &expected {
                 assert_eq!(reader.next().await.unwrap().unwrap(), *item, "size {size}");
             }
-            reader.last_event_id().to_owned()
+            reader.last_event_id().map(str::to_owned)
         };
         let ((), last_event_id) = join(send, receive).await;
-        assert_eq!(last_event_id, "59");
+        assert_eq!(last_event_id.as_deref(), Some("59"));
     }
 }
 
@@ -248,10 +248,10 @@ async fn s1_a_block_that_the_connection_ends_in_is_left_out() {
     assert_eq!(reader.try_next().await.unwrap(), None);
     let (_meta, stream) = server.connect(route).await;
     reader.continue_with(stream);
-    assert_eq!(reader.last_event_id(), "1");
+    assert_eq!(reader.last_event_id(), Some("1"));
     assert_eq!(reader.try_next().await.unwrap(), Some(event));
     assert_eq!(reader.try_next().await.unwrap(), None);
-    assert_eq!(reader.last_event_id(), "1");
+    assert_eq!(reader.last_event_id(), Some("1"));
 }
 
 #[test]
@@ -319,7 +319,7 @@ async fn s3_signs_of_life_and_changes_of_state_are_given() {
         ] {
             assert_eq!(reader.next().await.unwrap().unwrap(), expected);
         }
-        assert_eq!(reader.last_event_id(), "");
+        assert_eq!(reader.last_event_id(), None);
         let time = reader.reconnection_time();
         assert_eq!(time, Some(Duration::from_millis(1500)));
     }

@@ -105,7 +105,7 @@ impl Feed {
     }
 
     pub fn last_event_id(&self) -> &str {
-        self.decoder.last_event_id()
+        self.decoder.last_event_id().unwrap_or_default()
     }
 
     /// Sends bytes, over WebSocket.

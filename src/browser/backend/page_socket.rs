@@ -1,4 +1,4 @@
-//! What the page's two kinds of sockets have in common.
+//! The interface of the page's two kinds of sockets.
 
 use std::task::{Context, Poll};
 
@@ -12,49 +12,49 @@ use crate::{
 
 use super::thrown;
 
-/// A socket of the page. What it receives it puts into the
-/// [`ReceiveQueue`](super::receive_queue::ReceiveQueue) it was made with, and wakes whoever waits for it.
+/// A socket of the page. It puts received messages into the
+/// [`ReceiveQueue`](super::receive_queue::ReceiveQueue) that it was made with, and wakes the task
+/// that waits for them.
 ///
-/// It is not `Debug`: through a trait object that would be in every program, used or not, with all
-/// that formats floating-point numbers.
+/// It is not `Debug`: a trait object would keep that code in every program, used or not, along with
+/// the formatting of floating-point numbers.
 pub(super) trait PageSocket {
-    /// What the opening handshake settled, once there was one.
+    /// Returns the result of the opening handshake, once it is done.
     fn negotiated(&self) -> Negotiated;
 
-    /// Whether a message would be sent, as far as the browser says so at once.
+    /// Returns whether the browser would send a message now, as far as it reports that at once.
     fn is_open(&self) -> bool;
 
-    /// Takes a message for sending.
+    /// Accepts a message for sending.
     fn send(&self, message: WsMessage) -> Result<(), SendRefused>;
 
-    /// Takes bytes for sending as one binary message, or as a part of one.
+    /// Accepts bytes for sending as one binary message, or as a part of one.
     fn send_bytes(&self, bytes: &[u8]) -> Result<(), SendRefused>;
 
-    /// How many bytes were taken and have not been sent.
+    /// Returns the number of bytes accepted and not sent yet.
     fn buffered(&self) -> usize;
 
-    /// Whether less than `mark` waits to be sent; costs nothing while that is so.
+    /// Returns whether less than `mark` bytes wait to be sent. Cheap while there is room.
     fn has_room(&self, mark: usize) -> bool;
 
-    /// Ready when it is worth asking again, after there was no room.
+    /// Waits until it is worth calling [`has_room`](PageSocket::has_room) again.
     fn poll_progress(&self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Messages have been taken out of the queue.
+    /// Resumes reading after messages have been taken out of the queue.
     fn resume(&self);
 
-    /// Whether the peer is being stopped, so that its silence means nothing.
+    /// Returns whether reading is paused, so that silence does not mean a dead peer.
     fn is_paused(&self) -> bool;
 
-    /// Begins the closing handshake behind what was taken for sending, or breaks off the opening
-    /// one. A code or a reason that the browser refuses is left out.
+    /// Starts the closing handshake behind the messages accepted for sending, or aborts the opening
+    /// handshake. Leaves out a code or a reason that the browser rejects.
     fn close(&self, code: Option<CloseCode>, reason: &str);
 
-    /// Nobody is interested any more, also not in what waits to be sent: gives back what can be
-    /// given back.
+    /// Detaches from the browser's socket and drops messages that wait to be sent.
     fn release(&self);
 }
 
-/// The browser's socket refused a message.
+/// The value thrown by a browser's socket that refused a message.
 #[derive(Debug)]
 pub(super) struct SendRefused(pub(super) JsValue);
 
@@ -66,8 +66,8 @@ impl From<SendRefused> for Unsendable {
     }
 }
 
-/// Whether the module's memory is shared between threads, in which case the browser's sockets
-/// refuse views of it.
+/// Returns whether the module's memory is shared between threads. The browser's sockets refuse views
+/// of shared memory.
 pub(super) fn has_shared_memory() -> bool {
     let property = |of: &JsValue, name: &str| js_sys::Reflect::get(of, &name.into()).ok();
     // By name: where pages are not isolated, `SharedArrayBuffer` does not exist.

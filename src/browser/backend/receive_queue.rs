@@ -1,4 +1,4 @@
-//! What the browser has brought and nobody has read yet.
+//! The messages that the browser has delivered and the program has not read yet.
 
 use std::{
     cell::{RefCell, RefMut},
@@ -18,7 +18,7 @@ use crate::{
     options::Options,
 };
 
-/// What was received, and who waits for it.
+/// The receive queue and the waker of the task that reads it, shared with the browser's callbacks.
 #[derive(Debug)]
 pub(super) struct SharedQueue {
     queue: RefCell<ReceiveQueue>,
@@ -36,13 +36,13 @@ impl SharedQueue {
         })
     }
 
-    /// Closes by `merger` what the queue refuses.
+    /// Sets the merger that closes the connection when the queue refuses a message.
     pub(super) fn close_by(&self, merger: &Rc<WriteMerger>) {
         self.merger.replace(Rc::downgrade(merger));
     }
 
-    /// Queues a message as the browser delivers it. One that the queue refuses closes the
-    /// connection at once, for nobody may be polling it.
+    /// Queues a message as the browser delivers it. If the queue refuses the message, closes the
+    /// connection at once: the page may not be polling it.
     pub(super) fn receive(&self, data: JsValue) {
         let refused = self.queue().push(data);
         let merger = self.merger.borrow().upgrade();
@@ -51,24 +51,24 @@ impl SharedQueue {
         }
     }
 
-    /// Not to be held while anything is woken.
+    /// Borrows the queue. Must not be held while a waker runs.
     pub(super) fn queue(&self) -> RefMut<'_, ReceiveQueue> {
         self.queue.borrow_mut()
     }
 
-    /// From now on events wake this one.
+    /// Sets the waker of the events to come.
     pub(super) fn register(&self, waker: &Waker) {
         self.waker.borrow_mut().clone_from(waker);
     }
 
-    /// The waker is cloned out first: what it wakes may come back here.
+    /// Wakes the registered task. The waker is cloned first, because it may re-enter this type.
     pub(super) fn wake(&self) {
         let waker = self.waker.borrow().clone();
         waker.wake();
     }
 }
 
-/// Filled by the browser's callbacks, emptied by the socket.
+/// A bounded queue that the browser's callbacks fill and the socket empties.
 #[derive(Debug)]
 pub(super) struct ReceiveQueue {
     messages: VecDeque<ReceivedMessage>,
@@ -76,24 +76,24 @@ pub(super) struct ReceiveQueue {
     limit: usize,
     max_message_size: usize,
     opened: bool,
-    /// Whether what still comes is dropped.
+    /// Whether further messages are dropped.
     deaf: bool,
-    /// What is wrong with something received; what came before it is still to be read.
+    /// The rule that a message broke. Messages before it can still be read.
     violation: Option<Violation>,
     /// Whether a closing handshake is under way.
     closing: bool,
-    /// How the connection ended.
+    /// The end of the connection, once the browser has reported it.
     closed: Option<CloseEvent>,
-    /// Whether the browser may have dropped something that was received.
+    /// Whether the browser may have dropped received messages.
     cut: bool,
-    /// When something last came, if anybody wants to know.
+    /// When a message last arrived; kept only for an idle timeout.
     last_activity: PageInstant,
     keeps_time: bool,
 }
 
 impl ReceiveQueue {
-    /// More bytes than `limit` waiting to be read are refused. A message that waits alone is
-    /// let be: it has a limit of its own.
+    /// Creates a queue that holds at most `limit` bytes. A single message may exceed that: it is
+    /// subject to `max_message_size` only.
     pub(super) fn new(options: &Options, limit: usize) -> Self {
         Self {
             messages: VecDeque::new(),
@@ -119,8 +119,8 @@ impl ReceiveQueue {
         self.opened
     }
 
-    /// There is nothing more to come; how it ends is not known yet. If it `is_cut`, the browser
-    /// may have dropped something before the end.
+    /// Notes that no more messages will arrive, before it is known how the connection ended. If it
+    /// `is_cut`, the browser may have dropped messages before the end.
     pub(super) fn begin_closing(&mut self, is_cut: bool) {
         self.closing = true;
         self.cut = is_cut;
@@ -142,26 +142,27 @@ impl ReceiveQueue {
         self.violation.as_ref()
     }
 
-    /// Only the first violation counts; nothing that comes behind it is taken.
+    /// Records the first violation, and drops every message behind it.
     pub(super) fn fail(&mut self, violation: Violation) {
         self.violation.get_or_insert(violation);
         self.deaf = true;
     }
 
-    /// The end, once there is one.
+    /// Returns the end, once there is one. A violation does not wait until the peer has closed.
     pub(super) fn end(&self) -> Option<End> {
+        if let Some(violation) = &self.violation {
+            return Some(End::failed(violation));
+        }
         let event = self.closed.clone()?;
-        Some(match &self.violation {
-            Some(violation) => End::failed(violation),
-            // What was cut off must not look complete.
-            None if self.cut && event.is_success() => End::lost(Some(Arc::new(
-                std::io::Error::other("the browser dropped what it had not handed over"),
-            ))),
-            None => End::closed(event),
-        })
+        // A truncated stream must not look complete.
+        if self.cut && event.is_success() {
+            let cause = "the browser dropped messages that it had received";
+            return Some(End::lost(Some(Arc::new(std::io::Error::other(cause)))));
+        }
+        Some(End::closed(event))
     }
 
-    /// Queues a message as the browser delivers it.
+    /// Queues a message, or returns the rule that it broke.
     fn push(&mut self, data: JsValue) -> Result<(), Violation> {
         if self.keeps_time {
             self.last_activity = PageInstant::now();
@@ -177,8 +178,7 @@ impl ReceiveQueue {
     }
 
     fn check(&self, data: JsValue) -> Result<ReceivedMessage, Violation> {
-        // A Blob, say, would have to be read in another way, and none comes unless somebody
-        // changed the socket's `binaryType` behind our back.
+        // A Blob, say, arrives only if other code has changed the socket's `binaryType`.
         let message = ReceivedMessage::new(data).ok_or_else(undecodable)?;
         if message.exceeds(self.max_message_size) {
             return Err(Violation::message_too_big());
@@ -190,12 +190,12 @@ impl ReceiveQueue {
     }
 
     pub(super) fn pop(&mut self) -> Option<WsMessage> {
-        let raw = self.messages.pop_front()?;
-        self.bytes -= raw.cost();
-        Some(raw.read())
+        let message = self.messages.pop_front()?;
+        self.bytes -= message.cost();
+        Some(message.read())
     }
 
-    /// How many bytes wait to be read.
+    /// Returns the number of bytes that wait to be read.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -204,7 +204,7 @@ impl ReceiveQueue {
         self.last_activity
     }
 
-    /// Drops whatever still comes.
+    /// Drops every message from now on.
     pub(super) fn stop(&mut self) {
         self.deaf = true;
     }
@@ -213,7 +213,7 @@ impl ReceiveQueue {
         self.deaf
     }
 
-    /// Drops what is waiting, too.
+    /// Drops the queued messages and every later one.
     pub(super) fn discard(&mut self) {
         self.stop();
         self.messages.clear();
@@ -224,7 +224,7 @@ impl ReceiveQueue {
 fn queue_full() -> Violation {
     Violation::new(
         ErrorKind::QueueFull,
-        "more was received than receive_limit lets wait for its reader",
+        "the messages that wait to be read exceed receive_limit",
         CloseCode::TRY_AGAIN,
     )
 }
@@ -232,7 +232,7 @@ fn queue_full() -> Violation {
 fn undecodable() -> Violation {
     Violation::new(
         ErrorKind::Protocol,
-        "the browser gave a message that is neither a string nor an ArrayBuffer",
+        "the browser delivered a message that is neither a string nor an ArrayBuffer",
         CloseCode::INVALID_DATA,
     )
 }

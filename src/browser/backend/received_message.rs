@@ -1,4 +1,4 @@
-//! A message as the browser gives it.
+//! A message as the browser delivers it.
 
 use bytes::Bytes;
 use js_sys::{ArrayBuffer, JsString, Uint8Array};
@@ -6,7 +6,8 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::WsMessage;
 
-/// Its bytes stay on the JavaScript side until they are read, and are copied once.
+/// A received message. Its bytes stay on the JavaScript side until they are read, and are then copied
+/// once.
 #[derive(Debug)]
 pub(super) struct ReceivedMessage {
     data: ReceivedData,
@@ -20,7 +21,7 @@ enum ReceivedData {
 }
 
 impl ReceivedMessage {
-    /// `None` for what is neither text nor bytes.
+    /// Returns `None` for a value that is neither text nor bytes.
     pub(super) fn new(data: JsValue) -> Option<Self> {
         let data = match data.dyn_into::<ArrayBuffer>() {
             Ok(buffer) => ReceivedData::Binary(Uint8Array::new(&buffer)),
@@ -39,18 +40,18 @@ impl ReceivedMessage {
         })
     }
 
-    /// What it costs to keep, in bytes: empty messages are not free either.
+    /// Returns the memory that the message takes, in bytes. Empty messages are not free either.
     pub(super) fn cost(&self) -> usize {
         const OVERHEAD: usize = 64;
         self.units + OVERHEAD
     }
 
-    /// Whether it has more than `limit` bytes; of a text, in UTF-8.
+    /// Returns whether the message has more than `limit` bytes. A text counts in UTF-8.
     pub(super) fn exceeds(&self, limit: usize) -> bool {
         match &self.data {
             ReceivedData::Binary(_) => self.units > limit,
-            // A UTF-16 code unit has one to three bytes in UTF-8: only in between those a text
-            // has to be converted to tell.
+            // A UTF-16 code unit takes one to three bytes in UTF-8. Only a text between those bounds
+            // has to be converted.
             ReceivedData::Text(text) => {
                 self.units > limit
                     || (self.units > limit / 3 && String::from(text.clone()).len() > limit)

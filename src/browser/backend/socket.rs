@@ -28,8 +28,8 @@ use crate::{
     options::Options,
 };
 
-/// The parts live on the thread that made them; a socket can be moved to another thread, but
-/// using or dropping it there panics, for JavaScript's objects cannot follow.
+/// A WebSocket of the page. It can be moved to another thread, but using or dropping it there
+/// panics, because JavaScript's objects belong to the thread that made them.
 pub(crate) struct BrowserSocket(SendWrapper<SocketParts>);
 
 struct SocketParts {
@@ -41,7 +41,7 @@ struct SocketParts {
 }
 
 impl BrowserSocket {
-    /// Begins to connect.
+    /// Starts to connect.
     fn start(endpoint: &Endpoint, transport: Transport, options: &Options) -> Result<Self, Error> {
         let streams = match transport {
             Transport::Auto => StreamSocket::is_safe(),
@@ -66,8 +66,8 @@ impl BrowserSocket {
         })
     }
 
-    /// Takes over a socket, which must be connecting or have been open for no longer than the
-    /// current task: messages that came before are lost.
+    /// Adopts a socket that is connecting, or opened in the current task. Messages received before
+    /// are lost.
     pub(crate) fn adopt(socket: WebSocket, options: &Options) -> Self {
         let shared = SharedQueue::new(ReceiveQueue::new(options, options.receive_limit));
         let page_socket = PlainSocket::adopt(socket, Rc::clone(&shared));
@@ -86,7 +86,7 @@ impl BrowserSocket {
         }))
     }
 
-    /// Waits until the socket is open. Dropping `self` meanwhile closes it.
+    /// Waits until the socket is open. Dropping the future closes it.
     pub(crate) async fn opened(self) -> Result<(Self, Negotiated), Error> {
         std::future::poll_fn(|cx| self.0.poll_open(cx)).await?;
         let negotiated = self.0.page_socket.negotiated();
@@ -98,7 +98,8 @@ impl SocketParts {
     fn poll_open(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.shared.register(cx.waker());
         let queue = self.shared.queue();
-        // JsOpened and closed within one task is open: there may be messages in between.
+        // A socket that opened and closed within one task counts as open: messages may have arrived
+        // in between.
         if queue.is_open() {
             return Poll::Ready(Ok(()));
         }
@@ -108,7 +109,7 @@ impl SocketParts {
         }
     }
 
-    /// Looks at what the events have brought; the end, once it is there.
+    /// Waits for the end that the browser's events report.
     fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         self.shared.register(cx.waker());
         if let Some(end) = &self.end {
@@ -147,7 +148,7 @@ impl backend::Backend for BrowserSocket {
         setup: BrowserOptions,
     ) -> impl Future<Output = Result<(Self, Negotiated), Error>> + Send {
         let options = options.clone();
-        // Nothing happens before the future is polled, as with any other.
+        // Like any future, this one does nothing before it is polled.
         async move {
             let connecting = Self::start(&endpoint, setup.transport, &options)?;
             let (socket, negotiated) = connecting.opened().await?;
@@ -156,7 +157,7 @@ impl backend::Backend for BrowserSocket {
         }
     }
 
-    /// What a page may (WHATWG WebSockets § 3.1, `close()`).
+    /// Allows the codes that a page may send (WHATWG WebSockets § 3.1, `close()`).
     fn may_close_with(code: CloseCode) -> bool {
         code == CloseCode::NORMAL || code.is_private()
     }
@@ -181,7 +182,7 @@ impl backend::Backend for BrowserSocket {
         }
     }
 
-    /// The events come by themselves: there is nothing to read ahead.
+    /// Reads nothing ahead: the browser delivers messages by itself.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         self.0.poll_events(cx)
     }
@@ -205,8 +206,8 @@ impl backend::Backend for BrowserSocket {
         self.0.merger.write(bytes).map_err(Into::into)
     }
 
-    /// What the browser has is out of our hands, and what was written leaves with this turn. Once
-    /// the connection is lost, the browser still tells how much of that it had not sent.
+    /// Resolves at once: the browser has accepted every message, and written bytes leave at the end
+    /// of this turn. After a connection was lost, the browser still reports how much it had not sent.
     fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
         let is_lost = match &self.0.end {
             Some(end) => !end.event.was_clean && self.0.merger.buffered() > 0,
@@ -225,8 +226,8 @@ impl backend::Backend for BrowserSocket {
         self.0.merger.close(code, &reason);
     }
 
-    /// WHATWG WebSockets § 5: in any state but OPEN, a received message is ignored. Once the peer
-    /// has closed, there is nothing left to ignore.
+    /// A browser ignores messages unless the state is OPEN (WHATWG WebSockets § 5). Once the peer has
+    /// closed, there are none left to ignore.
     fn discards_input_after_close(&self) -> bool {
         self.0.check_open().is_ok()
     }
@@ -236,7 +237,7 @@ impl backend::Backend for BrowserSocket {
         queue.discard();
         queue.fail(violation.clone());
         drop(queue);
-        self.0.merger.fail(&violation);
+        self.0.merger.fail(violation);
     }
 
     fn abort(&mut self, end: End) {
@@ -278,7 +279,7 @@ impl backend::Backend for BrowserSocket {
     }
 }
 
-/// Closes a socket that is given up while it connects, or after the end of the page's interest.
+/// Closes the socket, also one that is still connecting.
 impl Drop for SocketParts {
     fn drop(&mut self) {
         self.shared.queue().discard();

@@ -1,4 +1,4 @@
-//! What a browser throws, as errors.
+//! Errors from thrown JavaScript values.
 
 use std::sync::Arc;
 
@@ -43,9 +43,9 @@ pub(super) fn construction(url: &str, thrown: &JsValue) -> Error {
     error.with_cause(Some(cause(thrown)))
 }
 
-/// Why a socket did not open.
+/// Returns the error for a socket that did not open.
 pub(super) fn unconnected(event: CloseEvent) -> Error {
-    let message = "the connection could not be opened, and a browser does not tell why";
+    let message = "the connection could not be opened, and a browser hides the reason";
     Error::new(ErrorKind::Network, message).with_close_event(event)
 }
 

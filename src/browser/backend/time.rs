@@ -15,13 +15,13 @@ use web_sys::Performance;
 
 use crate::backend::{Alarm, Clock};
 
-/// Milliseconds of the page's clock.
+/// A time of the page's clock, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PageInstant(f64);
 
 impl Clock for PageInstant {
-    /// By `performance.now()`, which a window and a worker both have and which no change of the
-    /// system's clock moves.
+    /// Reads `performance.now()`, which exists in windows and workers and does not follow changes of
+    /// the system's clock.
     fn now() -> Self {
         let performance = Reflect::get(&js_sys::global(), &"performance".into());
         let performance = performance.ok().and_then(|it| it.dyn_into().ok());
@@ -34,10 +34,10 @@ impl Clock for PageInstant {
     }
 }
 
-/// `setTimeout`. In a background tab it fires up to a minute late.
+/// A timer by `setTimeout`. In a background tab it may fire up to a minute late.
 pub(crate) struct PageTimer {
     timeout: SendWrapper<TimeoutFuture>,
-    /// What is left after this timeout: one can be no longer than 2³¹ − 1 ms, some 24 days.
+    /// The remaining delay after this timeout, which is limited to 2³¹ − 1 ms, some 24 days.
     rest: Duration,
 }
 
@@ -45,7 +45,7 @@ impl Alarm for PageTimer {
     fn after(delay: Duration) -> Self {
         let longest = Duration::from_millis(i32::MAX as u64);
         let now = delay.min(longest);
-        // A timer must not fire early: what is less than a millisecond counts as one.
+        // Rounded up, because a timer must not fire early.
         let milliseconds = now.as_nanos().div_ceil(1_000_000);
         let milliseconds = u32::try_from(milliseconds).unwrap_or(i32::MAX as u32);
         Self {

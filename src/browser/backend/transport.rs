@@ -1,39 +1,38 @@
-//! What a browser's connection can be told beyond what every target can.
+//! The options of a connection that exist only in a browser.
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct BrowserOptions {
     pub(crate) transport: Transport,
 }
 
-/// Which of the browser's two sockets to use; see
+/// One of the browser's two kinds of sockets; see
 /// [`Builder::transport`](crate::Builder::transport).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Transport {
-    /// [`WebSocketStream`](Transport::WebSocketStream) where the page has one that does not crash
-    /// it, else [`WebSocket`](Transport::WebSocket).
+    /// [`WebSocketStream`](Transport::WebSocketStream) if the page has one that cannot crash it,
+    /// else [`WebSocket`](Transport::WebSocket).
     ///
-    /// Chromium's does, at least up to version 156: when a connection is lost while the page
-    /// sends, be it the one message that was written a moment too late, the page is gone, and
-    /// with it everything in it. No use of it that sends is safe from that. So in Chromium this
-    /// is `WebSocket`, and Firefox and Safari have nothing else.
+    /// Chromium's can, at least up to version 156: if a connection is lost while a message is being
+    /// sent, the whole page crashes. Every program that sends is at risk. Therefore this is
+    /// `WebSocket` in Chromium. Firefox and Safari have no `WebSocketStream`.
     #[default]
     Auto,
-    /// `WebSocketStream`, which Chromium has, in windows and in workers; for what it does there to
-    /// a page that sends, see [`Auto`](Transport::Auto). A page that does not read stops the
-    /// server through TCP: no more than a quarter of
-    /// [`receive_limit`](crate::Builder::receive_limit), by default 16 MiB, and one message wait
-    /// for the reader.
+    /// `WebSocketStream`, which exists in Chromium, in windows and workers. It can crash a page that
+    /// sends: see [`Auto`](Transport::Auto).
     ///
-    /// What the browser has received and not handed over yet when the server closes, up to some
-    /// 128 KiB, it drops without a word. That can only be while the server is being stopped, that
-    /// is behind a full queue; the reader is then told so, by an error of kind
-    /// [`Lost`](crate::ErrorKind::Lost) after everything up to there, and never by an ordinary
-    /// end. Where a slow reader must not be told that, let the server wait for an answer before
-    /// it closes, raise `receive_limit`, or take the other socket.
+    /// If the page does not read, TCP stops the server. At most a quarter of
+    /// [`receive_limit`](crate::Builder::receive_limit), by default 16 MiB, and one message wait to
+    /// be read.
+    ///
+    /// If the server closes while it is stopped, the browser drops up to some 128 KiB that it has
+    /// received and not delivered. The reader then gets an error of kind
+    /// [`Lost`](crate::ErrorKind::Lost) after the messages before, never an ordinary end. To avoid
+    /// that with a slow reader, let the server wait for an answer before it closes, raise
+    /// `receive_limit`, or use the other socket.
     WebSocketStream,
-    /// `WebSocket`, which every browser has. Nothing slows the server down: what is not read waits
-    /// in the page, and more than [`receive_limit`](crate::Builder::receive_limit) ends the
-    /// connection with [`QueueFull`](crate::ErrorKind::QueueFull).
+    /// `WebSocket`, which exists in every browser. Nothing slows the server down: unread messages
+    /// wait in the page, and more than [`receive_limit`](crate::Builder::receive_limit) of them end
+    /// the connection with [`QueueFull`](crate::ErrorKind::QueueFull).
     WebSocket,
 }

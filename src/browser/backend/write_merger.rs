@@ -1,4 +1,4 @@
-//! What is on its way out of the page.
+//! The merging of written bytes into messages.
 
 use std::{
     cell::{Cell, RefCell},
@@ -9,8 +9,8 @@ use std::{
 use super::page_socket::{PageSocket, SendRefused};
 use crate::{WsMessage, backend::Violation, event::CloseCode};
 
-/// Hands messages to the browser's socket, and merges bytes that are written in one turn of the
-/// event loop: a message costs some 50 µs however small it is.
+/// Hands messages to the browser's socket, and merges the bytes written in one turn of the event
+/// loop: a message costs some 50 µs, however small it is.
 pub(super) struct WriteMerger {
     page_socket: Rc<dyn PageSocket>,
     chunk: usize,
@@ -20,9 +20,9 @@ pub(super) struct WriteMerger {
 
 #[derive(Debug, Default)]
 struct MergedBytes {
-    /// Written in this turn and not sent yet; less than `chunk` bytes.
+    /// The bytes written in this turn and not sent yet, fewer than `chunk`.
     merged: Vec<u8>,
-    /// Whether the end of the turn is waited for.
+    /// Whether a flush at the end of the turn is scheduled.
     scheduled: bool,
 }
 
@@ -36,25 +36,25 @@ impl WriteMerger {
         })
     }
 
-    /// How many bytes were taken and have not been sent.
+    /// Returns the number of bytes accepted and not sent yet.
     pub(super) fn buffered(&self) -> usize {
         self.page_socket.buffered() + self.state.borrow().merged.len()
     }
 
-    /// Whether less than `mark` waits.
+    /// Returns whether less than `mark` bytes wait to be sent.
     pub(super) fn has_room(&self, mark: usize) -> bool {
         let merged = self.state.borrow().merged.len();
         merged < mark && self.page_socket.has_room(mark - merged)
     }
 
-    /// Sends a message, behind what was written.
+    /// Sends a message behind the bytes written before.
     pub(super) fn send(&self, message: WsMessage) -> Result<(), SendRefused> {
         self.flush()?;
         self.page_socket.send(message)
     }
 
-    /// Takes bytes, no more than fit into one message, and sees to it that they leave with this
-    /// turn of the event loop.
+    /// Accepts at most one message's worth of bytes, and schedules a flush at the end of this turn
+    /// of the event loop.
     pub(super) fn write(self: &Rc<Self>, slices: &[IoSlice<'_>]) -> Result<usize, SendRefused> {
         let mut state = self.state.borrow_mut();
         let mut taken = 0;
@@ -63,7 +63,7 @@ impl WriteMerger {
             let slice = &slice[..slice.len().min(room)];
             taken += slice.len();
             if slice.len() == self.chunk {
-                // It fills a message: there is nothing to merge it with.
+                // A full message has nothing to be merged with.
                 self.page_socket.send_bytes(slice)?;
                 break;
             }
@@ -80,12 +80,12 @@ impl WriteMerger {
         Ok(taken)
     }
 
-    /// Sends what was written.
+    /// Sends the merged bytes.
     pub(super) fn flush(&self) -> Result<(), SendRefused> {
         self.state.borrow_mut().flush(&*self.page_socket)
     }
 
-    /// Begins the closing handshake, behind what was written. Does nothing once begun.
+    /// Starts the closing handshake behind the bytes written before. Does nothing when called again.
     pub(super) fn close(&self, code: Option<CloseCode>, reason: &str) {
         if !self.is_closing.replace(true) {
             let _ = self.flush();
@@ -110,8 +110,8 @@ impl WriteMerger {
         self.is_closing.get()
     }
 
-    /// Sends what was written at the end of this turn. If the connection has ended by then, the
-    /// bytes share its fate, as bytes do that the browser has taken.
+    /// Flushes at the end of this turn. If the connection has ended by then, the bytes are lost, as
+    /// are bytes that the browser has accepted and not sent.
     fn schedule(self: &Rc<Self>) {
         let merger = Rc::clone(self);
         wasm_bindgen_futures::spawn_local(async move {

@@ -1,7 +1,7 @@
 use ciborium::{Value, cbor};
 
 use super::*;
-use crate::codec::cuts::{Outcome, decodes};
+use crate::codec::splits::{Outcome, decodes};
 
 fn codec() -> CborCodec<Value> {
     CborCodec::with_max_value(32)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::work;
+use super::byte_count;
 use crate::sse::{SseEvent, SseItem};
 
 /// The fields of an unfinished block.
@@ -23,7 +23,7 @@ pub(super) struct Block {
 impl Block {
     /// Takes a line that is not blank. The item that it is by itself, if it is one.
     pub(super) fn line(&mut self, line: &[u8]) -> Option<SseItem> {
-        work::count(line.len());
+        byte_count::add(line.len());
         match line {
             [b'd', b'a', b't', b'a', rest @ ..] => self.begin_data(value(rest)?),
             [b'i', b'd', rest @ ..] => {
@@ -51,7 +51,7 @@ impl Block {
 
     /// Takes the value of a data field, or its beginning.
     pub(super) fn begin_data(&mut self, value: &[u8]) {
-        work::count(value.len());
+        byte_count::add(value.len());
         if self.has_data {
             self.data.push(b'\n');
             self.data.extend_from_slice(value);
@@ -63,7 +63,7 @@ impl Block {
 
     /// Takes more of the value of a data field.
     pub(super) fn extend_data(&mut self, value: &[u8]) {
-        work::count(value.len());
+        byte_count::add(value.len());
         self.data.extend_from_slice(value);
     }
 
@@ -79,7 +79,7 @@ impl Block {
             return self.id.take().map(SseItem::Id);
         }
         self.has_data = false;
-        work::count(self.data.len());
+        byte_count::add(self.data.len());
         let name = if self.name.is_empty() {
             SseEvent::MESSAGE.to_owned()
         } else {

@@ -1,6 +1,6 @@
 use memchr::memchr2;
 
-use super::work;
+use super::byte_count;
 
 /// How many words are looked at before a line counts as long.
 const WORDS: usize = 2;
@@ -11,7 +11,7 @@ const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
 /// How long the line at the beginning is, if its end is there.
 pub(super) fn line_end(bytes: &[u8]) -> Option<usize> {
     let end = find(bytes);
-    work::count(end.map_or(bytes.len(), |end| end + 1));
+    byte_count::add(end.map_or(bytes.len(), |end| end + 1));
     end
 }
 

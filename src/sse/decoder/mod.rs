@@ -1,16 +1,14 @@
 mod block;
-#[cfg(test)]
-mod cuts;
+mod byte_count;
 mod line_end;
 mod parser;
-mod standing;
+mod resume_state;
 #[cfg(test)]
 mod tests;
-mod work;
 
 use std::{collections::VecDeque, fmt, time::Duration};
 
-pub(super) use self::{parser::Parser, standing::Standing};
+pub(super) use self::{parser::Parser, resume_state::ResumeState};
 use super::{KEPT, MAX_EVENT, MAX_LINE, SseError, SseItem};
 
 /// Decodes event streams, without any I/O.
@@ -46,13 +44,13 @@ use super::{KEPT, MAX_EVENT, MAX_LINE, SseError, SseItem};
 /// decoder.feed(b"ta: one\ndata: two\n\n");
 /// let event = SseEvent::new("one\ntwo").with_id("7");
 /// assert_eq!(decoder.next().transpose()?, Some(SseItem::Event(event)));
-/// assert_eq!(decoder.last_event_id(), "7");
+/// assert_eq!(decoder.last_event_id(), Some("7"));
 /// # Ok(())
 /// # }
 /// ```
 pub struct SseDecoder {
     parser: Parser,
-    standing: Standing,
+    resume_state: ResumeState,
     /// What was complete before all of the stream was parsed.
     ready: VecDeque<Result<SseItem, SseError>>,
     /// What was fed behind that; from `parsed` on it is to be parsed.
@@ -73,7 +71,7 @@ impl SseDecoder {
     pub fn with_limits(max_line: usize, max_event: usize) -> Self {
         Self {
             parser: Parser::new(max_line, max_event),
-            standing: Standing::default(),
+            resume_state: ResumeState::default(),
             ready: VecDeque::new(),
             rest: Vec::new(),
             parsed: 0,
@@ -92,10 +90,10 @@ impl SseDecoder {
             }
         } else if self.parsed > self.rest.len() / 2 {
             self.rest.drain(..self.parsed);
-            work::count(self.rest.len());
+            byte_count::add(self.rest.len());
             self.parsed = 0;
         }
-        work::count(piece.len());
+        byte_count::add(piece.len());
         self.rest.extend_from_slice(piece);
     }
 
@@ -115,19 +113,19 @@ impl SseDecoder {
     /// This is where a connection that is made anew goes on (WHATWG HTML § 9.2.4). It stays the
     /// same over events without an id, and over the end of a stream.
     #[must_use]
-    pub fn last_event_id(&self) -> &str {
-        &self.standing.last_event_id
+    pub fn last_event_id(&self) -> Option<&str> {
+        self.resume_state.last_event_id()
     }
 
     /// Sets the last event id, such as one that was kept from an earlier run of the program.
-    pub fn set_last_event_id(&mut self, id: impl Into<String>) {
-        self.standing.last_event_id = id.into();
+    pub fn set_last_event_id<'a>(&mut self, id: impl Into<Option<&'a str>>) {
+        self.resume_state.set_last_event_id(id.into());
     }
 
     /// The last reconnection time that was given out, if any.
     #[must_use]
     pub fn reconnection_time(&self) -> Option<Duration> {
-        self.standing.reconnection_time
+        self.resume_state.reconnection_time()
     }
 
     fn parse_rest(&mut self) -> Option<Result<SseItem, SseError>> {
@@ -160,7 +158,7 @@ impl Iterator for SseDecoder {
         } else {
             self.ready.pop_front()
         };
-        self.standing.note(item.as_ref());
+        self.resume_state.note(item.as_ref());
         item
     }
 }

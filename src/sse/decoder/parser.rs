@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{block::Block, line_end::line_end, work};
+use super::{block::Block, byte_count, line_end::line_end};
 use crate::sse::{KEPT, SseError, SseErrorKind, SseItem};
 
 const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
@@ -213,7 +213,7 @@ impl Parser {
     }
 
     fn extend_tail(&mut self, piece: &[u8]) {
-        work::count(piece.len());
+        byte_count::add(piece.len());
         self.tail.extend_from_slice(piece);
     }
 

@@ -1,4 +1,4 @@
-//! One connection of an event source, on its way and open.
+//! One connection of an event source: being made, and made.
 
 use std::{
     pin::Pin,
@@ -15,13 +15,13 @@ use crate::{
     pair::Idle,
 };
 
-/// A connection on its way, against the clock.
-pub(super) struct Connecting<C: Connector> {
+/// A connection that is being made, and the timer that limits how long this may take.
+pub(super) struct PendingConnection<C: Connector> {
     future: Pin<Box<C::Connecting>>,
     timer: Option<Timer>,
 }
 
-impl<C: Connector> Connecting<C> {
+impl<C: Connector> PendingConnection<C> {
     pub(super) fn new(future: C::Connecting, timeout: Option<Duration>) -> Self {
         Self {
             future: Box::pin(future),
@@ -45,25 +45,27 @@ impl<C: Connector> Connecting<C> {
     }
 }
 
-/// An open connection.
-pub(super) struct Open<C: Connector> {
+/// A connection that was made.
+pub(super) struct EstablishedConnection<C: Connector> {
     pub(super) body: Pin<Box<C::Body>>,
     since: Moment,
     last_activity: Moment,
     idle: Option<Idle>,
-    broken: Option<Broken>,
+    failed_send: Option<FailedSend>,
+    /// The end of the body, which is not to be polled again. Kept until it is asked for.
+    end: Option<SourceError>,
 }
 
-/// Sending failed, and the stream has not told of the end yet.
-struct Broken {
+/// An error of the sink, while the stream has not reported the end yet.
+struct FailedSend {
     error: SourceError,
     timer: Timer,
 }
 
-/// How long the stream of a connection that cannot be sent over may take to end.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+/// The time that the stream has to end after sending has failed.
+const END_AFTER_FAILED_SEND: Duration = Duration::from_secs(5);
 
-impl<C: Connector> Open<C> {
+impl<C: Connector> EstablishedConnection<C> {
     pub(super) fn new(body: Pin<Box<C::Body>>, idle_timeout: Option<Duration>) -> Self {
         let now = Moment::now();
         Self {
@@ -71,17 +73,21 @@ impl<C: Connector> Open<C> {
             since: now,
             last_activity: now,
             idle: idle_timeout.map(Idle::new),
-            broken: None,
+            failed_send: None,
+            end: None,
         }
     }
 
-    /// How long it has been open.
+    /// Returns how long the connection has been open.
     pub(super) fn age(&self) -> Duration {
         self.since.elapsed()
     }
 
-    /// The next piece, or how it ended.
+    /// Returns the next piece, or why the connection ended.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, SourceError>> {
+        if let Some(end) = self.end.take() {
+            return Poll::Ready(Err(end));
+        }
         match self.body.as_mut().poll_next(cx) {
             Poll::Ready(Some(Ok(bytes))) => {
                 if self.idle.is_some() {
@@ -91,16 +97,21 @@ impl<C: Connector> Open<C> {
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Err(error.into())),
             Poll::Ready(None) => Poll::Ready(Err(SourceError::bare(SourceErrorKind::Ended))),
-            Poll::Pending => self.poll_clocks(cx).map(Err),
+            Poll::Pending => self.poll_timers(cx).map(Err),
         }
     }
 
-    /// How it ended, if it is for a clock to say.
-    fn poll_clocks(&mut self, cx: &mut Context<'_>) -> Poll<SourceError> {
-        if let Some(broken) = &mut self.broken
-            && Pin::new(&mut broken.timer).poll(cx).is_ready()
+    /// Keeps the end, which the next poll returns.
+    pub(super) fn keep_end(&mut self, end: SourceError) {
+        self.end = Some(end);
+    }
+
+    /// Returns why the connection ended, if a timer ended it.
+    fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<SourceError> {
+        if let Some(failed) = &mut self.failed_send
+            && Pin::new(&mut failed.timer).poll(cx).is_ready()
         {
-            return Poll::Ready(broken.error.clone());
+            return Poll::Ready(failed.error.clone());
         }
         match &mut self.idle {
             Some(idle) => idle
@@ -110,15 +121,16 @@ impl<C: Connector> Open<C> {
         }
     }
 
-    pub(super) fn is_broken(&self) -> bool {
-        self.broken.is_some()
+    pub(super) fn has_failed_to_send(&self) -> bool {
+        self.failed_send.is_some()
     }
 
-    /// Sending failed: the stream may still have something to say, how it ended above all.
-    pub(super) fn note_broken(&mut self, error: SourceError) {
-        self.broken.get_or_insert_with(|| Broken {
+    /// Notes that sending failed. The stream gets some time to report more, above all how the
+    /// connection ended.
+    pub(super) fn note_failed_send(&mut self, error: SourceError) {
+        self.failed_send.get_or_insert_with(|| FailedSend {
             error,
-            timer: Timer::after(LAST_WORDS),
+            timer: Timer::after(END_AFTER_FAILED_SEND),
         });
     }
 }

@@ -1,6 +1,6 @@
-//! What makes the connections of an event source.
+//! The trait of what makes the connections of an event source.
 
-use std::{error::Error as StdError, future::Future};
+use std::{future::Future, time::Duration};
 
 use bytes::Bytes;
 use futures::Stream;
@@ -9,10 +9,10 @@ use super::SourceError;
 
 /// Makes the connections of an [`EventSource`](super::EventSource).
 ///
-/// A connection is a stream of the bytes of a `text/event-stream`, cut anywhere. There are
-/// [`WsConnector`](super::WsConnector) and, with the feature `http`, `HttpConnector`; one of your
-/// own is a dozen lines. Nothing has to be `Send`: an event source is if its connector and that
-/// one's types are.
+/// A connection is a stream of the bytes of a `text/event-stream`, in pieces of any size.
+/// [`WsConnector`](super::WsConnector) and, with the feature `http`, `HttpConnector` are built in;
+/// a custom one takes a dozen lines. No type has to be `Send`: an event source is `Send` if its
+/// connector and the associated types are.
 ///
 /// ```
 /// use std::{future::{Ready, ready}, io, time::Duration};
@@ -20,7 +20,7 @@ use super::SourceError;
 /// use futures::{StreamExt, stream::{self, BoxStream}};
 /// use wsio::sse::{Attempt, Connector, EventSource, Reconnect};
 ///
-/// /// An event stream in process, which breaks off after every other event.
+/// /// An event stream in this process, which breaks off after every other event.
 /// struct Counting;
 ///
 /// impl Connector for Counting {
@@ -29,8 +29,8 @@ use super::SourceError;
 ///     type Connecting = Ready<io::Result<Self::Body>>;
 ///
 ///     fn connect(&mut self, attempt: Attempt) -> Self::Connecting {
-///         let last: u64 = attempt.last_event_id().parse().unwrap_or(0);
-///         let event = |id| Ok(Bytes::from(format!("id: {id}\ndata: event {id}\n\n")));
+///         let last = attempt.last_event_id().and_then(|id| id.parse().ok()).unwrap_or(0);
+///         let event = |id: u64| Ok(Bytes::from(format!("id: {id}\ndata: event {id}\n\n")));
 ///         let broken = Err(io::ErrorKind::ConnectionReset.into());
 ///         ready(Ok(stream::iter([event(last + 1), event(last + 2), broken]).boxed()))
 ///     }
@@ -47,21 +47,33 @@ use super::SourceError;
 /// ```
 pub trait Connector {
     /// Why a connection could not be made, or ended. An [`io::Error`](std::io::Error) and a
-    /// [`wsio::Error`](crate::Error) convert to what is needed; a [`SourceError`] says it best.
+    /// [`wsio::Error`](crate::Error) convert; a [`SourceError`] carries the most detail.
     type Error: Into<SourceError>;
 
-    /// A connection. Its end is that of the stream, an orderly one if there was no error before.
-    /// It is not polled again after either, and dropped to close it.
+    /// A connection. The end of the stream is an orderly end of the connection, an error is a
+    /// failure. The event source polls the stream no further after either, and drops it to close
+    /// the connection.
     ///
-    /// If it is a `Sink` of bytes as well, the event source is a `Sink` of events. When sending
-    /// fails, the stream has to end too: it is from there that the event source learns how.
+    /// If the stream is also a `Sink` of bytes, the event source is a `Sink` of events. When
+    /// sending fails, the stream has to end as well: the event source learns the reason from there.
     type Body: Stream<Item = Result<Bytes, Self::Error>>;
 
-    /// The way to a connection. It is dropped when it takes too long.
+    /// The future of a connection. The event source drops it when the connect timeout expires.
     type Connecting: Future<Output = Result<Self::Body, Self::Error>>;
 
     /// Begins to connect.
     fn connect(&mut self, attempt: Attempt) -> Self::Connecting;
+
+    /// Returns how long a new connection may stay silent before the event source reports it as
+    /// open. The default is zero: it is open as soon as it is connected.
+    ///
+    /// Use this for a transport on which a server can refuse only after it has accepted. Until its
+    /// first bytes arrive, or this time has passed, nothing is sent over the connection; if it ends
+    /// with an error of kind [`Status`](super::SourceErrorKind::Status), the error is yielded
+    /// without [`SourceEvent::Open`](super::SourceEvent::Open).
+    fn open_delay(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// One attempt to connect.
@@ -69,56 +81,27 @@ pub trait Connector {
 pub struct Attempt {
     pub(super) number: u64,
     pub(super) retries: usize,
-    pub(super) last_event_id: String,
+    pub(super) last_event_id: Option<String>,
 }
 
 impl Attempt {
-    /// Which attempt of the event source this is, counted from 1.
+    /// Returns the number of this attempt of the event source, counted from 1.
     #[must_use]
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// How many attempts failed in a row before this one, without a good connection in between
-    /// ([`Reconnect::reset_after`](super::Reconnect::reset_after)).
+    /// Returns how many attempts in a row failed before this one, without a good connection in
+    /// between ([`Reconnect::reset_after`](super::Reconnect::reset_after)).
     #[must_use]
     pub fn retries(&self) -> usize {
         self.retries
     }
 
-    /// The id of the last event, to resume after; empty if there is none, and then it is not to
-    /// be sent.
+    /// Returns the id of the last event, after which the server is to resume. `None` if no event
+    /// had one: then send none.
     #[must_use]
-    pub fn last_event_id(&self) -> &str {
-        &self.last_event_id
-    }
-}
-
-/// What is done before each attempt of a built-in connector: [`Fixed`](super::Fixed), nothing, or
-/// a closure, which is given the request as it was configured and the attempt, and makes the request
-/// of this attempt.
-pub trait Prepare<T> {
-    /// Why it failed. A [`SourceError`] stays what it is; everything else becomes one of kind
-    /// [`Prepare`](super::SourceErrorKind::Prepare).
-    type Error: Into<Box<dyn StdError + Send + Sync>>;
-
-    /// The way to the request.
-    type Preparing: Future<Output = Result<T, Self::Error>>;
-
-    /// Begins to prepare an attempt.
-    fn prepare(&mut self, request: T, attempt: Attempt) -> Self::Preparing;
-}
-
-impl<T, F, Fut, E> Prepare<T> for F
-where
-    F: FnMut(T, Attempt) -> Fut,
-    Fut: Future<Output = Result<T, E>>,
-    E: Into<Box<dyn StdError + Send + Sync>>,
-{
-    type Error = E;
-    type Preparing = Fut;
-
-    fn prepare(&mut self, request: T, attempt: Attempt) -> Fut {
-        self(request, attempt)
+    pub fn last_event_id(&self) -> Option<&str> {
+        self.last_event_id.as_deref()
     }
 }

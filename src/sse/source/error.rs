@@ -1,16 +1,17 @@
-//! What went wrong with an event source, and whether it goes on.
+//! The errors of an event source, and whether it reconnects after one.
 
 use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
 
+use super::retry_after;
 use crate::{CloseEvent, Error, ErrorKind};
 
-/// Why an attempt to connect failed or a connection ended, and what the event source does about
-/// it.
+/// The reason why an attempt to connect failed or a connection ended, and what the event source
+/// does next.
 ///
-/// Every one is an item of the stream, so that a program can tell its user; the reconnecting has
-/// been decided on when the item is given. What a [`Connector`](super::Connector) fails with
-/// becomes one too: it is made by [`new`](SourceError::new), [`status`](SourceError::status), or
-/// from an [`io::Error`] or an [`Error`]. Cloning is cheap.
+/// Each error is yielded as an item, so that a program can report it. By then the source has decided
+/// whether and when it retries. The errors of a [`Connector`](super::Connector) are converted to
+/// this type: create one by [`new`](SourceError::new) or [`status`](SourceError::status), or from
+/// an [`io::Error`] or an [`Error`]. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct SourceError {
     kind: SourceErrorKind,
@@ -18,30 +19,30 @@ pub struct SourceError {
     http_status: Option<u16>,
     close_event: Option<CloseEvent>,
     retry_after: Option<Duration>,
-    sequel: Sequel,
+    recovery: Recovery,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// What kind of thing went wrong with an event source.
+/// The kinds of [`SourceError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SourceErrorKind {
-    /// The server could not be reached, or the connection broke. In a browser also whatever it
-    /// does not tell a page, such as the status that refused a WebSocket.
+    /// The server could not be reached, or the connection was lost. In a browser also every
+    /// failure that it hides from a page, such as the status of a refused WebSocket.
     Network,
-    /// The connection was not open within
+    /// The connection was not established within
     /// [`connect_timeout`](super::SourceBuilder::connect_timeout).
     TimedOut,
     /// Nothing was received for [`idle_timeout`](super::SourceBuilder::idle_timeout).
     Idle,
-    /// The server ended the stream in an orderly way.
+    /// The server ended the stream without an error.
     Ended,
-    /// The server answered with another HTTP status than it should, or closed the WebSocket with
-    /// the code that stands for one: [`http_status`](SourceError::http_status).
+    /// The server refused with an HTTP status, or closed the WebSocket with a code that stands for
+    /// one: [`http_status`](SourceError::http_status).
     Status,
-    /// The server's answer is not a `text/event-stream`.
+    /// The response is not a `text/event-stream`.
     ContentType,
-    /// A redirect leads nowhere, or there were too many of them.
+    /// A redirect has no valid target, or there were too many of them.
     Redirect,
     /// The server closed the WebSocket with an error code:
     /// [`close_event`](SourceError::close_event).
@@ -49,34 +50,34 @@ pub enum SourceErrorKind {
     /// The server broke the WebSocket protocol, or sent a message that is too big or of a kind
     /// that is refused.
     Protocol,
-    /// The address, a header or an option makes no sense, or this build cannot do it.
+    /// The URL, a header or an option is invalid, or this build does not support it.
     Invalid,
-    /// What the program does for each attempt, such as fetching a token, failed.
+    /// The program's preparation of an attempt, such as fetching a token, failed.
     Prepare,
-    /// A line or an event is longer than [allowed](super::SourceBuilder::limits) and was left
-    /// out. The connection goes on.
+    /// A line or an event exceeds its [limit](super::SourceBuilder::limits) and was skipped. The
+    /// connection stays open.
     Malformed,
-    /// An event to be sent cannot be written to an event stream. Nothing was sent.
+    /// An event cannot be encoded for an event stream. Nothing was sent.
     InvalidEvent,
-    /// Sending on an event source that has ended.
+    /// The event source has ended and cannot send.
     NotOpen,
 }
 
-/// What follows an error.
+/// What the event source does after an error.
 #[derive(Debug, Clone, Copy)]
-enum Sequel {
-    GoesOn,
+enum Recovery {
+    Continue,
     Retry(Duration),
     Final,
 }
 
 impl SourceError {
-    /// An error of this kind, caused by `source`.
+    /// Creates an error of this kind, caused by `source`.
     pub fn new(kind: SourceErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::bare(kind).caused_by(source.into())
     }
 
-    /// The server answered with this HTTP status.
+    /// Creates an error for a server that refused with this HTTP status.
     #[must_use]
     pub fn status(status: u16) -> Self {
         let mut error = Self::bare(SourceErrorKind::Status);
@@ -84,54 +85,56 @@ impl SourceError {
         error
     }
 
-    /// The same error, from a server that says how long to wait before the next attempt
-    /// (RFC 9110 § 10.2.3).
+    /// Sets how long the server asks to wait before the next attempt (RFC 9110 § 10.2.3).
     #[must_use]
     pub fn with_retry_after(mut self, delay: impl Into<Option<Duration>>) -> Self {
         self.retry_after = delay.into();
         self
     }
 
-    /// What kind of thing went wrong.
+    /// Returns the kind of this error.
     #[must_use]
     pub fn kind(&self) -> SourceErrorKind {
         self.kind
     }
 
-    /// The HTTP status that the server answered with; over a WebSocket, the one that its close
-    /// code 4sss stands for, or that refused the handshake, which a browser hides.
+    /// Returns the HTTP status of the response. Over a WebSocket, returns the one that the close
+    /// code stands for ([`CloseCode::http_status`](crate::CloseCode::http_status)), or the one
+    /// that refused the handshake, which a browser hides.
     #[must_use]
     pub fn http_status(&self) -> Option<u16> {
         self.http_status
     }
 
-    /// How the WebSocket connection ended, if there was one.
+    /// Returns how the WebSocket connection ended, if there was one.
     #[must_use]
     pub fn close_event(&self) -> Option<&CloseEvent> {
         self.close_event.as_ref()
     }
 
-    /// How long the server asked to wait, if it did.
+    /// Returns how long the server asked to wait before the next attempt: by the header
+    /// `Retry-After`, or in the reason with which it [closed](super::WsConnector#refusals) a
+    /// WebSocket.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// In how long the next attempt is made, counted from when this item was given. `None` if
-    /// there is none to be made: because the error [is final](SourceError::is_final), or because
-    /// the connection goes on ([`SourceErrorKind::Malformed`]).
+    /// Returns the delay until the next attempt, counted from when this item was yielded. `None`
+    /// if none follows, because the error [is final](SourceError::is_final) or the connection
+    /// stays open ([`SourceErrorKind::Malformed`]).
     #[must_use]
     pub fn retry_in(&self) -> Option<Duration> {
-        match self.sequel {
-            Sequel::Retry(delay) => Some(delay),
-            Sequel::GoesOn | Sequel::Final => None,
+        match self.recovery {
+            Recovery::Retry(delay) => Some(delay),
+            Recovery::Continue | Recovery::Final => None,
         }
     }
 
-    /// Whether this is the last item of the stream.
+    /// Returns whether this is the last item of the stream.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        matches!(self.sequel, Sequel::Final)
+        matches!(self.recovery, Recovery::Final)
     }
 
     pub(super) fn bare(kind: SourceErrorKind) -> Self {
@@ -141,12 +144,12 @@ impl SourceError {
             http_status: None,
             close_event: None,
             retry_after: None,
-            sequel: Sequel::GoesOn,
+            recovery: Recovery::Continue,
             source: None,
         }
     }
 
-    /// Of what the program does before an attempt; an error of this type stays what it is.
+    /// Converts an error of the program's preparation. A [`SourceError`] stays what it is.
     pub(super) fn preparing(source: Box<dyn StdError + Send + Sync>) -> Self {
         match source.downcast::<Self>() {
             Ok(error) => *error,
@@ -161,12 +164,12 @@ impl SourceError {
     }
 
     pub(super) fn retried_in(mut self, delay: Duration) -> Self {
-        self.sequel = Sequel::Retry(delay);
+        self.recovery = Recovery::Retry(delay);
         self
     }
 
     pub(super) fn made_final(mut self) -> Self {
-        self.sequel = Sequel::Final;
+        self.recovery = Recovery::Final;
         self
     }
 
@@ -179,19 +182,19 @@ impl SourceError {
 impl SourceErrorKind {
     fn message(self) -> &'static str {
         match self {
-            Self::Network => "the server could not be reached, or the connection broke",
-            Self::TimedOut => "the connection was not open in time",
+            Self::Network => "the server could not be reached, or the connection was lost",
+            Self::TimedOut => "the connection was not established in time",
             Self::Idle => "nothing was received for too long",
             Self::Ended => "the server ended the stream",
             Self::Status => "the server refused",
-            Self::ContentType => "the server's answer is not an event stream",
+            Self::ContentType => "the response is not an event stream",
             Self::Redirect => "a redirect could not be followed",
             Self::Closed => "the server closed the connection",
-            Self::Protocol => "the server broke the protocol",
-            Self::Invalid => "the request makes no sense",
-            Self::Prepare => "an attempt could not be prepared",
-            Self::Malformed => "a part of the stream was too long",
-            Self::InvalidEvent => "the event cannot be sent",
+            Self::Protocol => "the server violated the WebSocket protocol",
+            Self::Invalid => "the request is invalid or not supported",
+            Self::Prepare => "the attempt could not be prepared",
+            Self::Malformed => "a line or an event exceeds its limit",
+            Self::InvalidEvent => "the event cannot be encoded",
             Self::NotOpen => "the event source has ended",
         }
     }
@@ -205,9 +208,9 @@ impl fmt::Display for SourceError {
         } else if let Some(event) = &self.close_event {
             write!(f, " ({event})")?;
         }
-        match self.sequel {
-            Sequel::Retry(delay) => write!(f, "; trying again in {delay:.1?}"),
-            Sequel::GoesOn | Sequel::Final => Ok(()),
+        match self.recovery {
+            Recovery::Retry(delay) => write!(f, "; retrying in {delay:.1?}"),
+            Recovery::Continue | Recovery::Final => Ok(()),
         }
     }
 }
@@ -219,7 +222,8 @@ impl StdError for SourceError {
     }
 }
 
-/// As a failure of the network, unless it holds an [`Error`] or a [`SourceError`].
+/// Returns the inner [`Error`] or [`SourceError`], if any, or else an error of kind
+/// [`Network`](SourceErrorKind::Network).
 impl From<io::Error> for SourceError {
     fn from(error: io::Error) -> Self {
         let error = match error.downcast::<Self>() {
@@ -233,24 +237,23 @@ impl From<io::Error> for SourceError {
     }
 }
 
-/// A close code 4sss is taken for the HTTP status sss, where that is one (100 to 599).
+/// A close code that stands for an HTTP status becomes that status.
 impl From<Error> for SourceError {
     fn from(error: Error) -> Self {
         let close_event = error.close_event().cloned();
         let closed_as = close_event
             .as_ref()
-            .and_then(|event| u16::from(event.code).checked_sub(4000))
-            .filter(|status| (100..600).contains(status));
+            .and_then(|event| event.code.http_status());
         let http_status = closed_as.or(error.http_status());
         let mut this = Self::bare(match error.kind() {
-            // That is what a stream without an error has.
+            // The status of a stream without an error.
             ErrorKind::Closed if closed_as == Some(200) => SourceErrorKind::Ended,
             _ if http_status.is_some() => SourceErrorKind::Status,
             kind => of_websocket(kind),
         });
         this.http_status = http_status;
         this.close_event = close_event;
-        this.retry_after = super::retry_after::of_refusal(&error);
+        this.retry_after = retry_after::of_refusal(&error);
         this.source = Some(Arc::new(error));
         this
     }

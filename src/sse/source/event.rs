@@ -1,21 +1,21 @@
-//! What an event source gives, and where it is in its life.
+//! The items and the state of an event source.
 
 use crate::sse::SseEvent;
 
-/// What an [`EventSource`](super::EventSource) gives.
+/// An item of an [`EventSource`](super::EventSource).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SourceEvent {
-    /// A connection is open: the first one, or another one after an error.
+    /// A connection is open: the first one, or the next one after an error.
     Open,
     /// An event.
     Event(SseEvent),
-    /// A comment, as servers send it for a sign of life.
+    /// A comment. Servers send comments as heartbeats.
     Comment(String),
 }
 
 impl SourceEvent {
-    /// The event, if this is one.
+    /// Returns the event, if this is one.
     #[must_use]
     pub fn into_event(self) -> Option<SseEvent> {
         match self {
@@ -25,13 +25,13 @@ impl SourceEvent {
     }
 }
 
-/// Where an event source is in its life, as `EventSource.readyState` counts it (WHATWG HTML § 9.2.2).
+/// The state of an event source, as in `EventSource.readyState` (WHATWG HTML § 9.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SourceState {
-    /// There is no connection: it has not been made yet, is being made, or is to be made again.
+    /// No connection is open. The source connects, or waits before it reconnects.
     Connecting,
-    /// There is a connection, and events come in.
+    /// A connection is open.
     Open,
-    /// The source was closed, or has given up. It stays so.
+    /// The source was closed, or an error was final. This state is permanent.
     Closed,
 }

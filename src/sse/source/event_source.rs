@@ -10,18 +10,18 @@ use futures::{Sink, Stream, stream::FusedStream};
 
 use super::{
     Connector, SourceBuilder, SourceError, SourceEvent, SourceHandle, SourceState, WsConnector,
-    machine::Machine,
+    machine::SourceMachine,
 };
 use crate::sse::SseEvent;
 
-/// An event stream that connects again by itself and resumes after the last event it got
+/// An event stream that reconnects by itself and resumes after the last event it yielded
 /// (WHATWG HTML § 9.2).
 ///
-/// As a `Stream` it gives events, comments, [`SourceEvent::Open`] for every connection, and every
-/// error, each of which [says](SourceError::retry_in) whether and when it is tried again. Only
-/// after an error that [is final](SourceError::is_final), or after [`close`](EventSource::close),
-/// comes `None`, for ever. What is final is for the [`Policy`](super::Policy) to say, when and how
-/// often it is tried again for [`Reconnect`](super::Reconnect).
+/// The `Stream` yields [`SourceEvent::Open`] for every connection, events, comments, and every
+/// error. Each error [tells](SourceError::retry_in) whether and when the source retries. After an
+/// error that [is final](SourceError::is_final), or after [`close`](EventSource::close), the stream
+/// ends for good. [`Policy`](super::Policy) decides which errors are final;
+/// [`Reconnect`](super::Reconnect) decides when and how often to retry.
 ///
 /// ```no_run
 /// use futures::StreamExt;
@@ -41,93 +41,93 @@ use crate::sse::SseEvent;
 ///
 /// # Resuming
 ///
-/// The id of the last event travels with every attempt after it: over a WebSocket as the query
-/// parameter `lastEventId`, over HTTP as the header `Last-Event-ID`. It changes only when an
-/// event is given that has an id (or a block that has one and no data is passed over), so that
-/// an event which was on its way when a connection broke is asked for again, and a connection
-/// whose first event has no id does not make it forget. It is never sent when empty.
+/// Every attempt carries the id of the last event: over a WebSocket as the query parameter
+/// `lastEventId`, over HTTP as the header `Last-Event-ID`. The id changes only when the source
+/// yields an event that has one, or skips a block that has an id and no data. An event that was in
+/// transit when a connection was lost is therefore sent again, and a connection whose first event
+/// has no id does not reset the id. An empty id is never sent.
 ///
 /// # Sending
 ///
-/// Over a connector whose connections can be written to, such as [`WsConnector`], it is a `Sink`
-/// of events as well. While there is no connection it is not ready, and connecting is the
-/// stream's work: poll both, or split it (`futures::StreamExt::split`). What was accepted goes out
-/// when the sink is flushed. Closing the sink flushes and ends the source. Once the source has
-/// ended, sending fails, and so does a flush if there was something left to send.
+/// Over a connector whose connections are sinks, such as [`WsConnector`], the source is also a
+/// `Sink` of events. The sink is not ready while no connection is open. Only polling the stream
+/// connects, so poll both. `futures::StreamExt::split` gives two halves; its sink half holds back
+/// one event until the next `send` or a `flush`. Accepted events go out when the sink is flushed.
+/// Closing the sink flushes and ends the source. After the end, sending fails, and so does a flush
+/// if events are left.
 ///
-/// An accepted event is kept until a connection has flushed it, which over a WebSocket means that
-/// the operating system has it, or the browser. If the connection breaks before that, the event is
-/// sent over the next one, in the order in which it was accepted; it may then arrive twice. Whether
-/// an event arrived that had been flushed when its connection broke cannot be known on this side,
-/// and it is not sent again. Where none may be lost and none may count twice, give events ids, let
-/// the server confirm them by events of its own, and send what stays unconfirmed again after the
-/// next [`SourceEvent::Open`]. What is kept is bounded by
-/// [`send_limit`](SourceBuilder::send_limit).
+/// An accepted event is kept until a connection has flushed it; over a WebSocket that is when the
+/// operating system or the browser has taken it. If the connection is lost before that, the event
+/// is sent over the next one, in the original order, and may arrive twice. Whether an event arrived
+/// that was flushed shortly before the connection was lost is unknown here, and the event is not
+/// sent again. Where every event has to count exactly once, give events ids, let the server confirm
+/// them by events of its own, and send the unconfirmed ones again after the next
+/// [`SourceEvent::Open`]. [`send_limit`](SourceBuilder::send_limit) bounds the events kept.
 ///
 /// # Dropping
 ///
-/// Ends everything: the connection, an attempt, a delay.
+/// Dropping the source closes its connection and cancels an attempt or a delay.
 ///
 /// # Cancel safety
 ///
-/// Nothing is lost when a future of `StreamExt::next`, `SinkExt::flush` or the like is dropped.
+/// `StreamExt::next` and `SinkExt::flush` are cancel safe. `SinkExt::send` is not: when its future is
+/// dropped before the sink is ready, the event is lost.
 ///
-/// # Where it runs
+/// # Timers
 ///
-/// Natively its clocks are those of the tokio runtime in which it is polled. In a browser it works
-/// in pages and workers.
+/// Natively the source uses the timers of the tokio runtime in which it is polled. In a browser it
+/// works in pages and workers.
 ///
-/// In a background tab an open connection brings events as ever, since messages are not held back.
-/// Timers are: browsers let them fire once a second, and after some minutes once a minute. Delays
-/// shorter than that are as long as that; a connection that has gone silent is noticed, and an
-/// attempt that takes too long given up, up to a minute late. A tab that the browser has frozen,
-/// or a computer that sleeps, runs nothing at all: when it goes on, the connection has mostly been
-/// lost, or counts as silent, and is made again after one delay. In none of these cases is an event
-/// lost or repeated, as long as the server keeps what was missed. A page that wants to be up to date
-/// the moment it is seen again closes the source on `visibilitychange` and makes another one from its
-/// [`last_event_id`](EventSource::last_event_id); a worker's timers are mostly not throttled.
+/// A background tab receives events without delay, but browsers throttle its timers to one per
+/// second, and after some minutes to one per minute. Shorter delays then last that long, and the
+/// idle and connect timeouts may fire up to a minute late. In a frozen tab, or while the computer
+/// sleeps, nothing runs; afterwards the connection is usually lost or idle, and the source
+/// reconnects after one delay. In none of these cases is an event lost or repeated, as long as the
+/// server keeps the missed events. To be up to date as soon as a page is visible again, close the
+/// source on `visibilitychange` and build another one from its
+/// [`last_event_id`](EventSource::last_event_id). Timers of workers are rarely throttled.
 pub struct EventSource<C: Connector = WsConnector> {
-    machine: Machine<C>,
+    machine: SourceMachine<C>,
 }
 
 impl<C: Connector> EventSource<C> {
-    /// Everything that can be said about an event source whose connections `connector` makes.
+    /// Returns a builder of an event source whose connections `connector` makes.
     pub fn builder(connector: C) -> SourceBuilder<C> {
         SourceBuilder::new(connector)
     }
 
-    pub(super) fn new(machine: Machine<C>) -> Self {
+    pub(super) fn new(machine: SourceMachine<C>) -> Self {
         Self { machine }
     }
 
-    /// Where it is in its life.
+    /// Returns the state of the source.
     #[must_use]
     pub fn ready_state(&self) -> SourceState {
         self.machine.shared.state()
     }
 
-    /// The id of the last event that had one, the initial one before that; empty if there is
-    /// none.
+    /// Returns the id of the last event that had one, initially the one set in the builder. `None`
+    /// if there is none, or if the last one was empty, which resets it.
     #[must_use]
-    pub fn last_event_id(&self) -> &str {
+    pub fn last_event_id(&self) -> Option<&str> {
         self.machine.last_event_id()
     }
 
-    /// Ends it: closes the connection, gives up what is being tried, and from now on the stream
-    /// gives `None`.
+    /// Closes the source: closes the connection, cancels an attempt or a delay, and ends the
+    /// stream.
     pub fn close(&mut self) {
         self.machine.close();
         self.machine.shared.reader.wake();
     }
 
-    /// A handle with which it can be closed from elsewhere.
+    /// Returns a handle that can close the source from another task.
     #[must_use]
     pub fn handle(&self) -> SourceHandle {
         SourceHandle::new(Arc::clone(&self.machine.shared))
     }
 }
 
-/// Its parts are never pinned in place.
+/// No field is pinned in place.
 impl<C: Connector> Unpin for EventSource<C> {}
 
 impl<C: Connector> Stream for EventSource<C> {
@@ -171,7 +171,7 @@ where
 
 impl<C: Connector> Drop for EventSource<C> {
     fn drop(&mut self) {
-        // Its handles are to know.
+        // The handles report the source as closed.
         self.machine.close();
     }
 }

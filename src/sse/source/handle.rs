@@ -9,29 +9,29 @@ use futures::task::AtomicWaker;
 
 use super::SourceState;
 
-/// A handle to an [`EventSource`](super::EventSource): closes it, also from another task, and
-/// tells where it is in its life.
+/// A cloneable handle to an [`EventSource`](super::EventSource). Use it to close the source from
+/// another task, or to query its state.
 ///
-/// Cheap to clone; dropping it does nothing.
+/// Cloning is cheap. Dropping a handle has no effect on the source.
 #[derive(Debug, Clone)]
 pub struct SourceHandle {
-    shared: Arc<Shared>,
+    shared: Arc<SharedSourceState>,
 }
 
 impl SourceHandle {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<SharedSourceState>) -> Self {
         Self { shared }
     }
 
-    /// Ends the event source: its stream gives `None`, for ever, and sending fails. The connection
-    /// is closed when the source is next polled, which this causes, or dropped.
+    /// Closes the event source: its stream ends, and sending fails. This wakes the task that polls
+    /// the source; the connection is closed when the source is polled or dropped.
     pub fn close(&self) {
         self.shared.set(SourceState::Closed);
         self.shared.reader.wake();
         self.shared.sender.wake();
     }
 
-    /// Where the event source is in its life. It is closed once it was dropped.
+    /// Returns the state of the event source. A dropped source is closed.
     #[must_use]
     pub fn ready_state(&self) -> SourceState {
         self.shared.state()
@@ -42,17 +42,17 @@ const CONNECTING: u8 = 0;
 const OPEN: u8 = 1;
 const CLOSED: u8 = 2;
 
-/// What an event source and its handles have in common. It begins as connecting.
+/// The state that an event source shares with its handles. It begins as connecting.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(super) struct SharedSourceState {
     state: AtomicU8,
-    /// Of the task that polls the stream.
+    /// Wakes the task that polls the stream.
     pub(super) reader: AtomicWaker,
-    /// Of the task that sends.
+    /// Wakes the task that sends.
     pub(super) sender: AtomicWaker,
 }
 
-impl Shared {
+impl SharedSourceState {
     pub(super) fn state(&self) -> SourceState {
         match self.state.load(Ordering::Acquire) {
             CONNECTING => SourceState::Connecting,
@@ -61,7 +61,7 @@ impl Shared {
         }
     }
 
-    /// Closed is for ever.
+    /// Changes the state, unless it is closed.
     pub(super) fn set(&self, state: SourceState) {
         let state = match state {
             SourceState::Connecting => CONNECTING,
@@ -69,7 +69,7 @@ impl Shared {
             SourceState::Closed => CLOSED,
         };
         let change = |before| (before != CLOSED).then_some(state);
-        // That it was closed already is no failure.
+        // It does not matter if the source was closed already.
         let _ = self
             .state
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, change);

@@ -1,6 +1,23 @@
-//! The state machine of an event source; the faces next door only translate.
+//! The state machine of an event source; its public faces only translate.
+//!
+//! ```text
+//!                  first poll              connected, and open_delay is zero
+//!          Start ─────────────▶ Connecting ──────────────────────────────────▶ Open ──┐
+//!                                ▲   │  │                                       ▲     │
+//!                delay is over   │   │  │ connected            first bytes, or  │     │
+//!          Waiting ──────────────┘   │  └───────────▶ Silent ──────────────────┘     │
+//!             ▲                      │                  │       the delay is over     │
+//!             │                      │ failed           │ refused with a status       │ ended
+//!             │    another try       ▼                  ▼                             │
+//!             └─────────────── is it final? ◀──────────────────────────────────────────┘
+//!                                    │ yes: by the policy, or no retries are left
+//!                                    ▼
+//!          any phase ─────────▶ Closed
+//!                     close
+//! ```
 
 use std::{
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -9,117 +26,102 @@ use std::{
 
 use super::{
     Attempt, Connector, Policy, SourceError, SourceErrorKind, SourceEvent, SourceState, Verdict,
-    builder::Options,
-    connection::{Connecting, Open},
-    handle::Shared,
-    outbox::Outbox,
-    reconnect::Backoff,
+    builder::SourceOptions,
+    connection::{EstablishedConnection, PendingConnection},
+    handle::SharedSourceState,
+    reconnect::RetryDelays,
+    send_queue::SendQueue,
 };
 use crate::{
     backend::{Alarm as _, Timer},
-    sse::{SseDecoder, SseItem},
+    sse::{SseDecoder, SseError, SseItem},
 };
 
-type Item = Result<SourceEvent, SourceError>;
-
-/// Connects, reads, and connects again after the last event id.
+/// Connects, reads, and reconnects after the last event id.
 ///
-/// What a connection brought is given in full before its end is looked at: the last event id is
-/// always that of the last event that was given.
-pub(super) struct Machine<C: Connector> {
+/// All that a connection brought is yielded before its end is looked at, and the decoder's last
+/// event id is that of the last event yielded.
+pub(super) struct SourceMachine<C: Connector> {
     connector: C,
-    pub(super) phase: Phase<C>,
+    pub(super) phase: SourcePhase<C>,
     decoder: SseDecoder,
-    last_event_id: String,
-    backoff: Backoff,
+    delays: RetryDelays,
     policy: Policy,
     connect_timeout: Option<Duration>,
     idle_timeout: Option<Duration>,
     attempts: u64,
     was_open: bool,
-    /// The sink is being closed: what ends now is not made again.
+    /// The sink is being closed: the source does not reconnect after the end of this connection.
     pub(super) is_closing: bool,
-    pub(super) outbox: Outbox,
-    pub(super) shared: Arc<Shared>,
+    pub(super) queue: SendQueue,
+    pub(super) shared: Arc<SharedSourceState>,
 }
 
-/// Where a machine is.
-pub(super) enum Phase<C: Connector> {
+/// The phase of an event source.
+pub(super) enum SourcePhase<C: Connector> {
     Start,
     Waiting(Timer),
-    Connecting(Connecting<C>),
-    Open(Open<C>),
+    Connecting(PendingConnection<C>),
+    /// Connected, but the server may still refuse; see [`Connector::open_delay`].
+    Silent(EstablishedConnection<C>, Timer),
+    Open(EstablishedConnection<C>),
     Closed,
 }
 
-/// How many pieces of a connection are read in one go, when none of them makes an item, until
-/// other tasks get their turn.
-const BUDGET: usize = 64;
+/// How many pieces one poll reads at most while none of them completes an item, so that other
+/// tasks get their turn.
+const PIECES_PER_POLL: usize = 64;
 
-impl<C: Connector> Machine<C> {
-    pub(super) fn new(connector: C, options: Options) -> Self {
+impl<C: Connector> SourceMachine<C> {
+    pub(super) fn new(connector: C, options: SourceOptions) -> Self {
+        let mut decoder = SseDecoder::with_limits(options.max_line, options.max_event);
+        decoder.set_last_event_id(options.last_event_id.as_deref());
         Self {
             connector,
-            phase: Phase::Start,
-            decoder: SseDecoder::with_limits(options.max_line, options.max_event),
-            last_event_id: options.last_event_id,
-            backoff: Backoff::new(options.reconnect),
+            phase: SourcePhase::Start,
+            decoder,
+            delays: RetryDelays::new(options.reconnect),
             policy: options.policy,
             connect_timeout: options.connect_timeout,
             idle_timeout: options.idle_timeout,
             attempts: 0,
             was_open: false,
             is_closing: false,
-            outbox: Outbox::new(options.send_limit),
+            queue: SendQueue::new(options.send_limit),
             shared: Arc::default(),
         }
     }
 
-    pub(super) fn last_event_id(&self) -> &str {
-        &self.last_event_id
+    pub(super) fn last_event_id(&self) -> Option<&str> {
+        self.decoder.last_event_id()
     }
 
     pub(super) fn is_closed(&self) -> bool {
         self.shared.is_closed()
     }
 
-    /// Whether nothing is left to be done, either: what a handle has closed still has a connection
-    /// until it is polled.
+    /// Returns whether nothing is left to be done, either: after a handle has closed the source,
+    /// its connection stays until the source is polled.
     pub(super) fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Closed)
+        matches!(self.phase, SourcePhase::Closed)
     }
 
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
-        // Before looking whether a handle has closed it: nothing in between is missed.
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<SourceEvent, SourceError>>> {
+        // Registering comes before the check for a close by a handle, so that none is missed.
         self.shared.reader.register(cx.waker());
-        for _ in 0..BUDGET {
+        for _ in 0..PIECES_PER_POLL {
             if self.shared.is_closed() {
                 self.close();
                 return Poll::Ready(None);
             }
-            let step = match &mut self.phase {
-                Phase::Start => Step::Connect,
-                Phase::Waiting(timer) => match Pin::new(timer).poll(cx) {
-                    Poll::Ready(()) => Step::Connect,
-                    Poll::Pending => return Poll::Pending,
-                },
-                Phase::Connecting(connecting) => match connecting.poll(cx) {
-                    Poll::Ready(Ok(body)) => Step::Opened(body),
-                    Poll::Ready(Err(error)) => Step::Failed(error),
-                    Poll::Pending => return Poll::Pending,
-                },
-                Phase::Open(open) => match self.decoder.next() {
-                    Some(item) => Step::Decoded(item),
-                    None => match open.poll(cx) {
-                        Poll::Ready(Ok(bytes)) => {
-                            self.decoder.feed(&bytes);
-                            continue;
-                        }
-                        Poll::Ready(Err(error)) => Step::Failed(error),
-                        Poll::Pending => return Poll::Pending,
-                    },
-                },
-                Phase::Closed => return Poll::Ready(None),
+            if self.is_over() {
+                return Poll::Ready(None);
+            }
+            let Poll::Ready(step) = self.poll_step(cx) else {
+                return Poll::Pending;
             };
             if let Some(item) = self.take(step) {
                 return Poll::Ready(Some(item));
@@ -129,15 +131,63 @@ impl<C: Connector> Machine<C> {
         Poll::Pending
     }
 
-    /// Goes on by `step`; the item that it makes, if any.
-    fn take(&mut self, step: Step<C>) -> Option<Item> {
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<SourceStep<C>> {
+        match &mut self.phase {
+            SourcePhase::Start => Poll::Ready(SourceStep::Connect),
+            SourcePhase::Waiting(timer) => Pin::new(timer).poll(cx).map(|()| SourceStep::Connect),
+            SourcePhase::Connecting(connecting) => {
+                connecting.poll(cx).map(|connected| match connected {
+                    Ok(body) => SourceStep::Connected(body),
+                    Err(error) => SourceStep::Failed(error),
+                })
+            }
+            SourcePhase::Silent(connection, timer) => match connection.poll(cx) {
+                Poll::Ready(Ok(bytes)) => {
+                    self.decoder.feed(&bytes);
+                    Poll::Ready(SourceStep::Opened)
+                }
+                Poll::Ready(Err(error)) if error.kind() == SourceErrorKind::Status => {
+                    Poll::Ready(SourceStep::Failed(error))
+                }
+                Poll::Ready(Err(error)) => {
+                    connection.keep_end(error);
+                    Poll::Ready(SourceStep::Opened)
+                }
+                Poll::Pending => Pin::new(timer).poll(cx).map(|()| SourceStep::Opened),
+            },
+            SourcePhase::Open(connection) => match self.decoder.next() {
+                Some(item) => Poll::Ready(SourceStep::Decoded(item)),
+                None => connection.poll(cx).map(|piece| match piece {
+                    Ok(bytes) => {
+                        self.decoder.feed(&bytes);
+                        SourceStep::Fed
+                    }
+                    Err(error) => SourceStep::Failed(error),
+                }),
+            },
+            SourcePhase::Closed => Poll::Pending,
+        }
+    }
+
+    /// Takes a step, and returns the item it yields, if any.
+    fn take(&mut self, step: SourceStep<C>) -> Option<Result<SourceEvent, SourceError>> {
         match step {
-            Step::Connect => self.connect(),
-            Step::Opened(body) => return Some(Ok(self.opened(body))),
-            Step::Failed(_) if self.is_closing => self.close(),
-            Step::Failed(error) => return Some(Err(self.failed(error))),
-            Step::Decoded(Ok(item)) => return self.decoded(item).map(Ok),
-            Step::Decoded(Err(error)) => {
+            SourceStep::Connect => self.connect(),
+            SourceStep::Connected(body) => return self.connected(body).map(Ok),
+            SourceStep::Opened => {
+                return match mem::replace(&mut self.phase, SourcePhase::Start) {
+                    SourcePhase::Silent(connection, _) => Some(Ok(self.opened(connection))),
+                    phase => {
+                        self.phase = phase;
+                        None
+                    }
+                };
+            }
+            SourceStep::Fed => {}
+            SourceStep::Failed(_) if self.is_closing => self.close(),
+            SourceStep::Failed(error) => return Some(Err(self.failed(error))),
+            SourceStep::Decoded(Ok(item)) => return self.decoded(item).map(Ok),
+            SourceStep::Decoded(Err(error)) => {
                 return Some(Err(SourceError::new(SourceErrorKind::Malformed, error)));
             }
         }
@@ -148,15 +198,26 @@ impl<C: Connector> Machine<C> {
         self.attempts += 1;
         let connecting = self.connector.connect(Attempt {
             number: self.attempts,
-            retries: self.backoff.retries(),
-            last_event_id: self.last_event_id.clone(),
+            retries: self.delays.retries(),
+            last_event_id: self.last_event_id().map(str::to_owned),
         });
-        self.phase = Phase::Connecting(Connecting::new(connecting, self.connect_timeout));
+        let connection = PendingConnection::new(connecting, self.connect_timeout);
+        self.phase = SourcePhase::Connecting(connection);
     }
 
-    fn opened(&mut self, body: Pin<Box<C::Body>>) -> SourceEvent {
+    fn connected(&mut self, body: Pin<Box<C::Body>>) -> Option<SourceEvent> {
+        let connection = EstablishedConnection::new(body, self.idle_timeout);
+        let delay = self.connector.open_delay();
+        if delay.is_zero() {
+            return Some(self.opened(connection));
+        }
+        self.phase = SourcePhase::Silent(connection, Timer::after(delay));
+        None
+    }
+
+    fn opened(&mut self, connection: EstablishedConnection<C>) -> SourceEvent {
         self.was_open = true;
-        self.phase = Phase::Open(Open::new(body, self.idle_timeout));
+        self.phase = SourcePhase::Open(connection);
         self.shared.set(SourceState::Open);
         self.shared.sender.wake();
         SourceEvent::Open
@@ -164,43 +225,35 @@ impl<C: Connector> Machine<C> {
 
     fn decoded(&mut self, item: SseItem) -> Option<SourceEvent> {
         match item {
-            SseItem::Event(event) => {
-                if let Some(id) = &event.id {
-                    self.last_event_id.clone_from(id);
-                }
-                Some(SourceEvent::Event(event))
-            }
+            SseItem::Event(event) => Some(SourceEvent::Event(event)),
             SseItem::Comment(comment) => Some(SourceEvent::Comment(comment)),
-            SseItem::Id(id) => {
-                self.last_event_id = id;
-                None
-            }
+            SseItem::Id(_) => None,
             SseItem::Retry(delay) => {
-                self.backoff.set_base(delay);
+                self.delays.set_base(delay);
                 None
             }
         }
     }
 
-    /// An attempt failed or a connection ended: decides what follows.
+    /// Decides what follows a failed attempt or the end of a connection.
     fn failed(&mut self, error: SourceError) -> SourceError {
-        if let Phase::Open(open) = &self.phase {
-            self.backoff.connected_for(open.age());
+        if let SourcePhase::Open(connection) = &self.phase {
+            self.delays.connected_for(connection.age());
         }
         // An event that was cut off is none (WHATWG HTML § 9.2.6).
         self.decoder.end();
-        self.outbox.disconnected();
+        self.queue.disconnected();
         self.shared.sender.wake();
         let is_final = self.policy.judge(&error) == Verdict::Final
-            || !(self.was_open || self.backoff.retries_initial());
+            || !(self.was_open || self.delays.retries_initial());
         let delay = if is_final {
             None
         } else {
-            self.backoff.next(error.retry_after())
+            self.delays.next(error.retry_after())
         };
         match delay {
             Some(delay) => {
-                self.phase = Phase::Waiting(Timer::after(delay));
+                self.phase = SourcePhase::Waiting(Timer::after(delay));
                 self.shared.set(SourceState::Connecting);
                 error.retried_in(delay)
             }
@@ -211,22 +264,24 @@ impl<C: Connector> Machine<C> {
         }
     }
 
-    /// Ends it, wherever it is.
+    /// Ends the source in any phase.
     pub(super) fn close(&mut self) {
         if self.is_over() {
             return;
         }
-        self.phase = Phase::Closed;
+        self.phase = SourcePhase::Closed;
         self.shared.set(SourceState::Closed);
-        self.outbox.disconnected();
+        self.queue.disconnected();
         self.shared.sender.wake();
     }
 }
 
-/// What a machine has to do next.
-enum Step<C: Connector> {
+/// What a source has to do next.
+enum SourceStep<C: Connector> {
     Connect,
-    Opened(Pin<Box<C::Body>>),
+    Connected(Pin<Box<C::Body>>),
+    Opened,
+    Fed,
     Failed(SourceError),
-    Decoded(Result<SseItem, crate::sse::SseError>),
+    Decoded(Result<SseItem, SseError>),
 }

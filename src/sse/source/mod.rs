@@ -1,8 +1,8 @@
-//! An event stream that connects again by itself and resumes where it was.
+//! An event stream that reconnects by itself and resumes after the last event.
 //!
-//! [`EventSource`] is a thin face of the [`Machine`](machine::Machine), which knows nothing of
-//! what a connection is: that is a [`Connector`]'s, of which there is one over WebSocket and one
-//! over HTTP.
+//! [`EventSource`] is a thin face of the [`SourceMachine`](machine::SourceMachine), which knows
+//! nothing of WebSockets or HTTP. A [`Connector`] makes its connections: there is one over
+//! WebSocket and one over HTTP.
 
 mod builder;
 mod connection;
@@ -14,25 +14,24 @@ mod handle;
 #[cfg(feature = "http")]
 pub(crate) mod http;
 mod machine;
-mod outbox;
 mod policy;
 mod prepare;
 mod query;
 mod reconnect;
 mod retry_after;
+mod send_queue;
 mod ws;
 
 #[cfg(feature = "http")]
-pub use self::http::{HttpBody, HttpConnecting, HttpConnector, HttpRequest};
+pub use self::http::{HttpConnector, HttpRequest};
 pub use self::{
     builder::SourceBuilder,
-    connector::{Attempt, Connector, Prepare},
+    connector::{Attempt, Connector},
     error::{SourceError, SourceErrorKind},
     event::{SourceEvent, SourceState},
     event_source::EventSource,
     handle::SourceHandle,
     policy::{Policy, Verdict},
-    prepare::{Fixed, HasUrl, PreparingUrl, UrlWith},
     reconnect::Reconnect,
-    ws::{WsBody, WsConnecting, WsConnector},
+    ws::WsConnector,
 };

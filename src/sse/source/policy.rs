@@ -1,4 +1,4 @@
-//! What is worth another attempt.
+//! Which errors are final.
 
 use std::{fmt, sync::Arc};
 
@@ -7,23 +7,22 @@ use crate::CloseCode;
 
 /// Decides which errors are final.
 ///
-/// The default follows WHATWG HTML § 9.2.3, with one difference. Retried are: whatever breaks a
-/// connection, no answer in time, silence, and an orderly end of the stream. Final are: any HTTP
-/// status other than 200, also 204, with which a server says that there is no more to come; an
-/// answer that is not a `text/event-stream`; a redirect that cannot be followed; a request that
-/// makes no sense. The difference is that the statuses 408, 425, 429 and 500 to 599 are retried,
-/// since that is how a restarting server behind a proxy answers. [`Policy::whatwg`] is the letter
-/// of the standard.
+/// The default follows WHATWG HTML § 9.2.3, with one exception. The source retries after a lost
+/// connection, a timeout, silence, and an orderly end of the stream. Final are: any HTTP status
+/// other than 200, including 204, by which a server ends a stream for good; a response that is not
+/// a `text/event-stream`; a redirect that cannot be followed; an invalid request. The exception:
+/// the source retries after the statuses 408, 425, 429 and 500 to 599, because a proxy in front of
+/// a restarting server sends them. [`Policy::whatwg`] makes no exception.
 ///
-/// Over a WebSocket the same holds for the close codes 4100 to 4599, each of which stands for the
-/// status that its last three digits are, and natively for the status that refused the
-/// handshake. Of the other close codes 1002, 1003 and 1007 to 1010 are final, from either side;
-/// everything else is retried, whatever a browser does not tell included.
+/// Over a WebSocket the same applies to the close codes 4100 to 4599, each of which stands for a
+/// status ([`CloseCode::http_status`]), and natively to the status that refused the handshake. Of
+/// the other close codes, 1002, 1003 and 1007 to 1010 are final, from either side. The source
+/// retries after every other one, and after every failure whose reason a browser hides.
 ///
 /// ```
 /// use wsio::sse::{Policy, SourceErrorKind, Verdict};
 ///
-/// // Whoever logs in again may come back.
+/// // A user who is logged out can log in again.
 /// let policy = Policy::new(|error| match error.http_status() {
 ///     Some(401 | 403) => Verdict::Retry,
 ///     _ => Policy::default().judge(error),
@@ -34,24 +33,25 @@ pub struct Policy {
     judge: Arc<dyn Fn(&SourceError) -> Verdict + Send + Sync>,
 }
 
-/// Whether there is another attempt after an error.
+/// The decision of a [`Policy`] about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Verdict {
-    /// There is, as far as [`Reconnect`](super::Reconnect) allows one.
+    /// The source retries, as far as [`Reconnect`](super::Reconnect) allows.
     Retry,
     /// The error is the last item of the stream.
     Final,
 }
 
 impl Policy {
-    /// Decides as `judge` does.
+    /// Creates a policy that decides as `judge` does.
     pub fn new(judge: impl Fn(&SourceError) -> Verdict + Send + Sync + 'static) -> Self {
         Self {
             judge: Arc::new(judge),
         }
     }
 
-    /// The letter of the standard: any HTTP status other than 200 is final.
+    /// Creates the policy of the standard: any HTTP status other than 200 is final.
     #[must_use]
     pub fn whatwg() -> Self {
         Self::new(|error| match error.kind() {
@@ -60,7 +60,7 @@ impl Policy {
         })
     }
 
-    /// What follows from `error`.
+    /// Returns what follows after `error`.
     #[must_use]
     pub fn judge(&self, error: &SourceError) -> Verdict {
         (self.judge)(error)
@@ -102,8 +102,7 @@ fn by_default(error: &SourceError) -> Verdict {
     }
 }
 
-/// The close codes that say that the two ends do not fit each other, which another connection
-/// does not change.
+/// The close codes of an incompatibility that persists over another connection.
 const FINAL: [CloseCode; 6] = [
     CloseCode::PROTOCOL,
     CloseCode::UNSUPPORTED,

@@ -1,21 +1,35 @@
-//! Ways to prepare an attempt.
+//! What a built-in connector does before it connects.
+//!
+//! The types here are public without a public name: they are the bounds and the futures of the
+//! connectors.
 
 use std::{
     convert::Infallible,
     error::Error as StdError,
-    fmt,
     future::{Future, Ready, ready},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
-use super::{Attempt, Prepare};
+use futures::future::BoxFuture;
 
-/// Nothing is done before an attempt: each asks for the same.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Fixed;
+use super::{Attempt, SourceError};
 
-impl<T> Prepare<T> for Fixed {
+/// Makes the request of an attempt from the configured one: `()` leaves it as it is, a closure
+/// changes it.
+pub trait Prepare<T> {
+    /// Why preparing failed. A [`SourceError`] stays what it is; everything else becomes one of
+    /// kind [`Prepare`](super::SourceErrorKind::Prepare).
+    type Error: Into<Box<dyn StdError + Send + Sync>>;
+
+    /// The future of the request.
+    type Preparing: Future<Output = Result<T, Self::Error>>;
+
+    /// Begins to prepare an attempt.
+    fn prepare(&mut self, request: T, attempt: Attempt) -> Self::Preparing;
+}
+
+impl<T> Prepare<T> for () {
     type Error = Infallible;
     type Preparing = Ready<Result<T, Infallible>>;
 
@@ -24,78 +38,67 @@ impl<T> Prepare<T> for Fixed {
     }
 }
 
-/// A closure makes the URL of each attempt; see
-/// [`SourceBuilder::url_with`](super::SourceBuilder::url_with).
-#[derive(Clone)]
-pub struct UrlWith<F>(pub(super) F);
-
-impl<F, T, Fut, U, E> Prepare<T> for UrlWith<F>
+impl<T, F, Fut, E> Prepare<T> for F
 where
-    F: FnMut(Attempt) -> Fut,
-    Fut: Future<Output = Result<U, E>>,
-    T: HasUrl,
-    U: Into<String>,
+    F: FnMut(T, Attempt) -> Fut,
+    Fut: Future<Output = Result<T, E>>,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
     type Error = E;
-    type Preparing = PreparingUrl<T, Fut>;
+    type Preparing = Fut;
 
-    fn prepare(&mut self, request: T, attempt: Attempt) -> Self::Preparing {
-        PreparingUrl {
-            request: Some(request),
-            url: Box::pin(self.0(attempt)),
+    fn prepare(&mut self, request: T, attempt: Attempt) -> Fut {
+        self(request, attempt)
+    }
+}
+
+/// The connection of a built-in connector: its request is prepared first, then sent. Dropping the
+/// future closes a connection that is half open.
+#[must_use = "futures do nothing unless polled"]
+pub struct PreparedConnection<Fut, T, B> {
+    preparing: Pin<Box<Fut>>,
+    connect: Option<Connect<T, B>>,
+    connecting: Option<BoxFuture<'static, Result<B, SourceError>>>,
+}
+
+/// Begins to connect with a prepared request.
+type Connect<T, B> = Box<dyn FnOnce(T) -> BoxFuture<'static, Result<B, SourceError>> + Send>;
+
+impl<Fut, T, B> PreparedConnection<Fut, T, B> {
+    pub(super) fn new<F>(preparing: Fut, connect: impl FnOnce(T) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Result<B, SourceError>> + Send + 'static,
+    {
+        Self {
+            preparing: Box::pin(preparing),
+            connect: Some(Box::new(move |request| Box::pin(connect(request)))),
+            connecting: None,
         }
     }
 }
 
-impl<F> fmt::Debug for UrlWith<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UrlWith").finish_non_exhaustive()
-    }
-}
-
-/// The future of [`UrlWith`].
-pub struct PreparingUrl<T, Fut> {
-    request: Option<T>,
-    url: Pin<Box<Fut>>,
-}
-
-/// Its fields are not pinned in place.
-impl<T, Fut> Unpin for PreparingUrl<T, Fut> {}
-
-impl<T, Fut, U, E> Future for PreparingUrl<T, Fut>
+impl<Fut, T, B, E> Future for PreparedConnection<Fut, T, B>
 where
-    Fut: Future<Output = Result<U, E>>,
-    T: HasUrl,
-    U: Into<String>,
+    Fut: Future<Output = Result<T, E>>,
+    E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    type Output = Result<T, E>;
+    type Output = Result<B, SourceError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.url.as_mut().poll(cx) {
-            Poll::Ready(Ok(url)) => match self.request.take() {
-                Some(request) => Poll::Ready(Ok(request.with_url(url.into()))),
-                None => Poll::Pending,
-            },
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
+        if self.connecting.is_none() {
+            let request = ready!(self.preparing.as_mut().poll(cx))
+                .map_err(|error| SourceError::preparing(error.into()))?;
+            self.connecting = self.connect.take().map(|connect| connect(request));
+        }
+        match &mut self.connecting {
+            Some(connecting) => connecting.as_mut().poll(cx),
+            None => Poll::Pending,
         }
     }
 }
 
-impl<T, Fut> fmt::Debug for PreparingUrl<T, Fut> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PreparingUrl").finish_non_exhaustive()
+impl<Fut, T, B> std::fmt::Debug for PreparedConnection<Fut, T, B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PreparedConnection").finish_non_exhaustive()
     }
-}
-
-/// A request whose URL can be replaced: a [`Builder`](crate::Builder) or an `HttpRequest`.
-pub trait HasUrl: sealed::Sealed {
-    #[doc(hidden)]
-    #[must_use]
-    fn with_url(self, url: String) -> Self;
-}
-
-pub(super) mod sealed {
-    pub trait Sealed {}
 }

@@ -1,10 +1,9 @@
-//! A parameter in the query of a URL.
+//! Parameters in the query of a URL.
 
 use std::fmt::Write as _;
 
-/// Sets the parameter `name` to `value`, both percent-encoded. What else is in the query stays as
-/// it is, but for what the parameter was before: given twice, it would mean one thing to one
-/// server and another to the next.
+/// Sets the parameter `name` to `value`, both percent-encoded. Earlier values of the parameter are
+/// removed, since servers differ in which of two they take; the rest of the query stays as it is.
 pub(super) fn set(url: &str, name: &str, value: &str) -> String {
     let (url, fragment) = match url.split_once('#') {
         Some((url, fragment)) => (url, Some(fragment)),
@@ -29,7 +28,7 @@ pub(super) fn set(url: &str, name: &str, value: &str) -> String {
     set
 }
 
-/// Leaves only what RFC 3986 § 2.3 calls unreserved.
+/// Percent-encodes all but the unreserved characters (RFC 3986 § 2.3).
 fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -44,7 +43,7 @@ fn encode(text: &str) -> String {
     encoded
 }
 
-/// Undoes percent-encoding; what is none stays as it is.
+/// Decodes percent-encoding. A `%` without two digits stays as it is.
 #[cfg(feature = "http")]
 pub(super) fn decode(text: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());

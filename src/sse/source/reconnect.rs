@@ -1,4 +1,4 @@
-//! When to connect again.
+//! When to reconnect.
 
 use std::time::Duration;
 
@@ -6,18 +6,19 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 
 use crate::backend;
 
-/// How often and after what delays an event source connects again.
+/// How often and after which delays an event source reconnects.
 ///
-/// The delays grow exponentially: before the *n*-th retry in a row it waits
-/// `delay` · `backoff_factor`ⁿ⁻¹, at most `delay_max`. With jitter a random part is added, up to as
-/// much again, which never exceeds `delay_max` either, so that the clients of a server that
-/// restarts do not all come back at once. A connection that stayed open for `reset_after` was a
-/// good one: after it the counting starts anew. What ends sooner counts as a failure, so that a
-/// server that accepts and closes at once is not hammered.
+/// The delays grow exponentially: before the *n*-th retry in a row the source waits
+/// `delay` · `backoff_factor`ⁿ⁻¹, at most `delay_max`. Jitter adds a random part of up to the same
+/// length, within `delay_max`, so that the clients of a restarted server do not all reconnect at
+/// once. After a connection that stayed open for `reset_after`, the counting starts again. One that
+/// ends sooner counts as a failure, so that a server that accepts and closes at once is not flooded
+/// with attempts.
 ///
-/// A `retry` field of the stream takes the place of `delay` from then on (WHATWG HTML § 9.2.6), and a
-/// `Retry-After` header lengthens the one delay it is about (RFC 9110 § 10.2.3); both are kept
-/// between `delay_min` and `delay_max`.
+/// A `retry` field of the stream replaces `delay` from then on (WHATWG HTML § 9.2.6). A
+/// `Retry-After` lengthens one delay only (RFC 9110 § 10.2.3), whether it is a header or in the
+/// [reason](super::WsConnector#refusals) of a Close frame. Both are clamped to between `delay_min`
+/// and `delay_max`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,7 +43,7 @@ pub struct Reconnect {
 }
 
 impl Reconnect {
-    /// With the defaults that each method names.
+    /// Returns the defaults, which each method names.
     pub fn new() -> Self {
         Self {
             delay: Duration::from_secs(1),
@@ -56,59 +57,58 @@ impl Reconnect {
         }
     }
 
-    /// No reconnecting at all: the first error is final.
+    /// Returns options that never reconnect: the first error is final.
     pub fn never() -> Self {
         Self::new().max_retries(0)
     }
 
-    /// The delay before the first retry, unless the server names one. The default is 1 second;
-    /// less than a millisecond counts as one.
+    /// Sets the delay before the first retry, unless the server asks for another. The default is
+    /// 1 second; less than a millisecond counts as one.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// By how much each delay is longer than the one before. The default is 2; what is less than
-    /// 1 counts as 1.
+    /// Sets the factor between one delay and the next. The default is 2; less than 1 counts as 1.
     pub fn backoff_factor(mut self, factor: f32) -> Self {
         self.factor = factor;
         self
     }
 
-    /// The shortest delay that the server can ask for. The default is 100 milliseconds.
+    /// Sets the shortest delay that the server can ask for. The default is 100 milliseconds.
     pub fn delay_min(mut self, delay: Duration) -> Self {
         self.delay_min = delay;
         self
     }
 
-    /// The longest delay, whatever the server asks for. The default is 60 seconds; more than a
+    /// Sets the longest delay, regardless of what the server asks for. The default is 60 seconds; more than a
     /// year counts as one.
     pub fn delay_max(mut self, delay: Duration) -> Self {
         self.delay_max = delay;
         self
     }
 
-    /// Whether a random part is added to the delays. The default is that it is.
+    /// Sets whether a random part is added to the delays. The default is true.
     pub fn jitter(mut self, jitter: bool) -> Self {
         self.jitter = jitter;
         self
     }
 
-    /// How many retries in a row are made, without a good connection in between, until the source
-    /// gives up; `None`, the default, for no limit.
+    /// Sets after how many retries in a row, without a good connection in between, the source gives
+    /// up, or `None`, the default, for no limit.
     pub fn max_retries(mut self, retries: impl Into<Option<usize>>) -> Self {
         self.max_retries = retries.into();
         self
     }
 
-    /// How long a connection has to be open to be a good one. The default is 10 seconds.
+    /// Sets how long a connection has to be open to count as good. The default is 10 seconds.
     pub fn reset_after(mut self, time: Duration) -> Self {
         self.reset_after = time;
         self
     }
 
-    /// Whether attempts go on when the very first one fails. The default is that they do, as in
-    /// browsers.
+    /// Sets whether the source retries after a failure of the very first attempt. The default is
+    /// true, as in browsers.
     pub fn retry_initial(mut self, retry: bool) -> Self {
         self.retry_initial = retry;
         self
@@ -125,21 +125,21 @@ impl Default for Reconnect {
     }
 }
 
-/// No delay is shorter: nothing spins.
+/// The shortest delay of all, so that nothing spins.
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The delays of one event source.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(super) struct RetryDelays {
     options: Reconnect,
-    /// What the server said takes the place of `options.delay`.
+    /// The delay of the options, or the one that the server asked for.
     base: Duration,
     retries: usize,
     delays: <ExponentialBuilder as BackoffBuilder>::Backoff,
 }
 
-impl Backoff {
+impl RetryDelays {
     pub(super) fn new(options: Reconnect) -> Self {
         let base = options.delay;
         Self {
@@ -150,13 +150,13 @@ impl Backoff {
         }
     }
 
-    /// How many retries have been made in a row.
+    /// Returns how many retries have been made in a row.
     pub(super) fn retries(&self) -> usize {
         self.retries
     }
 
-    /// The delay before the next retry, and no less than the server asked for; `None` if there is
-    /// to be none.
+    /// Returns the delay before the next retry, at least the one that the server asked for. `None`
+    /// if no retries are left.
     pub(super) fn next(&mut self, retry_after: Option<Duration>) -> Option<Duration> {
         if self
             .options
@@ -172,7 +172,7 @@ impl Backoff {
         Some(delay.max(self.base).max(asked).min(self.options.cap()))
     }
 
-    /// Takes note of how long a connection was open.
+    /// Notes how long a connection was open.
     pub(super) fn connected_for(&mut self, time: Duration) {
         if time >= self.options.reset_after {
             self.retries = 0;
@@ -184,8 +184,8 @@ impl Backoff {
         self.options.retry_initial
     }
 
-    /// The server's `retry` field. What it changes is the delay to start from, not how often it
-    /// has been tried: or else a server that sends one and closes would be hammered.
+    /// Sets the delay of the server's `retry` field. It changes the first delay and not the number
+    /// of retries: otherwise a server that sends the field and closes would be flooded.
     pub(super) fn set_base(&mut self, delay: Duration) {
         let base = self.clamp(delay);
         if base == self.base {
@@ -198,17 +198,17 @@ impl Backoff {
         }
     }
 
-    /// Into what the program allows the server to ask for.
+    /// Clamps a delay to the range that the server can ask for.
     fn clamp(&self, delay: Duration) -> Duration {
         delay.max(self.options.delay_min).min(self.options.cap())
     }
 }
 
-/// More steps than any sensible factor takes from the least delay to the greatest.
+/// More steps than any sensible factor takes from the shortest delay to the longest.
 const STEPS: usize = 1000;
 
-/// backon's jitter is added to the delay, so that the greatest delay is half of what it is to
-/// stay under, unless the server wants more.
+/// Jitter is added to the delays: to stay within the cap, their maximum is half of it, unless the
+/// server asks for more.
 fn delays(options: &Reconnect, base: Duration) -> <ExponentialBuilder as BackoffBuilder>::Backoff {
     let cap = options.cap();
     let base = base.max(SHORTEST).min(cap);

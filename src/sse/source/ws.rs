@@ -1,52 +1,77 @@
 //! Connections by WebSocket.
 
 use std::{
+    error::Error as StdError,
     fmt,
     future::Future,
     io::IoSlice,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Buf as _, Bytes};
-use futures::{Sink, Stream, future::BoxFuture};
+use futures::{Sink, Stream};
 
 use super::{
-    Attempt, Connector, EventSource, Fixed, HasUrl, Prepare, SourceBuilder, SourceError, UrlWith,
-    prepare::sealed::Sealed, query,
+    Attempt, Connector, EventSource, SourceBuilder, SourceError,
+    prepare::{Prepare, PreparedConnection},
+    query,
 };
 use crate::{Builder, Error, WsMeta, WsStream};
 
 /// Makes the connections of an event source by WebSocket.
 ///
-/// The event stream is the payload of the messages, text or binary, cut into messages anywhere.
-/// The id to resume after is the query parameter `lastEventId`, percent-encoded, the rest of the
-/// query left as it is. A close code from 4100 to 4599 is taken for the HTTP status that its last
-/// three digits are; see [`Policy`](super::Policy).
+/// The event stream is the payload of the messages, text or binary; messages may begin and end
+/// anywhere in it. The last event id travels as the query parameter `lastEventId`, percent-encoded;
+/// the rest of the query stays as it is. What the source sends is an event stream, too, in binary
+/// messages. In a browser the events of one turn of the event loop travel together.
 ///
-/// What is sent is one event stream too, in binary messages. In a browser the events of one turn
-/// of the event loop travel together.
-#[derive(Debug, Clone)]
-pub struct WsConnector<P = Fixed> {
+/// # Refusals
+///
+/// A page does not see the HTTP status of a refused WebSocket. A server may therefore accept the
+/// connection and close it with a code from 4100 to 4599, which stands for the HTTP status that its
+/// last three digits are; see [`Policy`](super::Policy). If the reason of that Close frame contains
+/// `Retry-After: ` and a number of seconds, at its beginning or behind `; `, as in
+/// `Service Unavailable; Retry-After: 5`, it has the meaning of the HTTP header: it delays the next
+/// attempt, and no later one.
+///
+/// A new connection therefore counts as open, and events are sent over it, when its first bytes
+/// have arrived, or after 250 milliseconds. A connection that is refused before that yields only
+/// the error.
+#[derive(Clone)]
+pub struct WsConnector<P = ()> {
     builder: Builder,
     prepare: P,
     parameter: String,
 }
 
+/// The time within which a server refuses, if it refuses after the handshake.
+const OPEN_DELAY: Duration = Duration::from_millis(250);
+
 impl WsConnector {
-    /// Each connection is one that `builder` makes.
+    /// Creates a connector whose connections `builder` makes.
     #[must_use]
     pub fn new(builder: Builder) -> Self {
         Self {
             builder,
-            prepare: Fixed,
+            prepare: (),
             parameter: "lastEventId".to_owned(),
         }
     }
 }
 
+/// Leaves out what may be secret: the URL and the headers.
+impl<P> fmt::Debug for WsConnector<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WsConnector")
+            .field("id_parameter", &self.parameter)
+            .finish_non_exhaustive()
+    }
+}
+
 impl EventSource<WsConnector> {
-    /// Everything that can be said about an event source over a WebSocket.
+    /// Returns a builder of an event source over a WebSocket.
     ///
     /// ```
     /// use std::time::Duration;
@@ -59,7 +84,7 @@ impl EventSource<WsConnector> {
     ///     .build();
     /// ```
     pub fn ws(url: impl Into<String>) -> SourceBuilder<WsConnector> {
-        // The source has a clock for the whole of an attempt.
+        // The timeout of the source covers the whole attempt.
         let builder = WsMeta::builder(url).connect_timeout(None);
         Self::builder(WsConnector::new(builder))
     }
@@ -67,8 +92,7 @@ impl EventSource<WsConnector> {
 
 /// Over a WebSocket.
 impl<P> SourceBuilder<WsConnector<P>> {
-    /// Changes what is said about the connections: subprotocols, timeouts, sizes, natively
-    /// headers.
+    /// Changes the options of the connections: subprotocols, timeouts, sizes, natively headers.
     ///
     /// ```
     /// use wsio::sse::EventSource;
@@ -84,7 +108,7 @@ impl<P> SourceBuilder<WsConnector<P>> {
         })
     }
 
-    /// The name of the query parameter that the id travels in, instead of `lastEventId`.
+    /// Sets the name of the query parameter for the last event id. The default is `lastEventId`.
     pub fn id_parameter(self, name: impl Into<String>) -> Self {
         self.map(|connector| WsConnector {
             parameter: name.into(),
@@ -92,11 +116,11 @@ impl<P> SourceBuilder<WsConnector<P>> {
         })
     }
 
-    /// Makes the URL of each attempt anew, with a fresh token for example.
+    /// Makes a new URL for each attempt, with a fresh token for example.
     ///
-    /// When that fails, the attempt has failed, with an error of kind
-    /// [`Prepare`](super::SourceErrorKind::Prepare) that is retried, or with the [`SourceError`]
-    /// that the closure gives.
+    /// If the closure fails, the attempt fails: with an error of kind
+    /// [`Prepare`](super::SourceErrorKind::Prepare), which is retried, or with the [`SourceError`]
+    /// that the closure returns.
     ///
     /// ```
     /// use std::io;
@@ -111,17 +135,31 @@ impl<P> SourceBuilder<WsConnector<P>> {
     ///     })
     ///     .build();
     /// ```
-    pub fn url_with<F, Fut, U, E>(self, url: F) -> SourceBuilder<WsConnector<UrlWith<F>>>
+    pub fn url_with<F, Fut, U, E>(
+        self,
+        mut url: F,
+    ) -> SourceBuilder<
+        WsConnector<
+            impl Prepare<Builder, Error = E, Preparing = impl Future<Output = Result<Builder, E>>>,
+        >,
+    >
     where
         F: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<U, E>>,
-        UrlWith<F>: Prepare<Builder>,
+        U: Into<String>,
+        E: Into<Box<dyn StdError + Send + Sync>>,
     {
-        self.prepare_with(UrlWith(url))
+        self.prepare_with(move |builder: Builder, attempt| {
+            let url = url(attempt);
+            async move {
+                let url = url.await?;
+                Ok(builder.map_url(|_| url.into()))
+            }
+        })
     }
 
-    /// Makes the request of each attempt anew, from what was configured: its URL, subprotocols,
-    /// natively its headers. As [`url_with`](Self::url_with) otherwise.
+    /// Makes a new request for each attempt from the configured one: its URL, its subprotocols,
+    /// natively its headers. Errors are those of [`url_with`](Self::url_with).
     ///
     /// ```
     /// use std::convert::Infallible;
@@ -133,7 +171,12 @@ impl<P> SourceBuilder<WsConnector<P>> {
     ///     })
     ///     .build();
     /// ```
-    pub fn prepare_with<Q: Prepare<Builder>>(self, prepare: Q) -> SourceBuilder<WsConnector<Q>> {
+    pub fn prepare_with<F, Fut, E>(self, prepare: F) -> SourceBuilder<WsConnector<F>>
+    where
+        F: FnMut(Builder, Attempt) -> Fut,
+        Fut: Future<Output = Result<Builder, E>>,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+    {
         self.map(|connector| WsConnector {
             builder: connector.builder,
             prepare,
@@ -145,70 +188,24 @@ impl<P> SourceBuilder<WsConnector<P>> {
 impl<P: Prepare<Builder>> Connector for WsConnector<P> {
     type Error = SourceError;
     type Body = WsBody;
-    type Connecting = WsConnecting<P::Preparing>;
+    type Connecting = PreparedConnection<P::Preparing, Builder, WsBody>;
 
     fn connect(&mut self, attempt: Attempt) -> Self::Connecting {
-        let id = attempt.last_event_id().to_owned();
+        let id = attempt.last_event_id.clone();
+        let parameter = self.parameter.clone();
         let preparing = self.prepare.prepare(self.builder.clone(), attempt);
-        WsConnecting(State::Preparing {
-            preparing: Box::pin(preparing),
-            parameter: (!id.is_empty()).then(|| (self.parameter.clone(), id)),
-        })
-    }
-}
-
-impl Sealed for Builder {}
-
-impl HasUrl for Builder {
-    fn with_url(self, url: String) -> Self {
-        self.map_url(|_| url)
-    }
-}
-
-/// A WebSocket connection of an event source, on its way. Dropping it closes what is half open.
-pub struct WsConnecting<Fut>(State<Fut>);
-
-enum State<Fut> {
-    Preparing {
-        preparing: Pin<Box<Fut>>,
-        /// The name and value of what is put into the query.
-        parameter: Option<(String, String)>,
-    },
-    Connecting(BoxFuture<'static, Result<(WsMeta, WsStream), Error>>),
-}
-
-impl<Fut, E> Future for WsConnecting<Fut>
-where
-    Fut: Future<Output = Result<Builder, E>>,
-    E: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    type Output = Result<WsBody, SourceError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let State::Preparing {
-            preparing,
-            parameter,
-        } = &mut self.0
-        {
-            let builder = ready!(preparing.as_mut().poll(cx))
-                .map_err(|error| SourceError::preparing(error.into()))?;
-            let builder = match parameter {
-                Some((name, id)) => builder.map_url(|url| query::set(&url, name, id)),
+        PreparedConnection::new(preparing, async move |builder: Builder| {
+            let builder = match id {
+                Some(id) => builder.map_url(|url| query::set(&url, &parameter, &id)),
                 None => builder,
             };
-            self.0 = State::Connecting(Box::pin(builder.connect()));
-        }
-        let State::Connecting(connecting) = &mut self.0 else {
-            return Poll::Pending;
-        };
-        let (_, stream) = ready!(connecting.as_mut().poll(cx))?;
-        Poll::Ready(Ok(WsBody::new(stream)))
+            let (_, stream) = builder.connect().await?;
+            Ok(WsBody::new(stream))
+        })
     }
-}
 
-impl<Fut> fmt::Debug for WsConnecting<Fut> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WsConnecting").finish_non_exhaustive()
+    fn open_delay(&self) -> Duration {
+        OPEN_DELAY
     }
 }
 
@@ -248,7 +245,8 @@ impl Stream for WsBody {
     }
 }
 
-/// Written as bytes, not as messages, so that a browser sends many small events as few messages.
+/// Events are written as bytes and not as messages, so that a browser sends many small events in
+/// few messages.
 impl Sink<Bytes> for WsBody {
     type Error = SourceError;
 

@@ -14,7 +14,10 @@ use futures::{SinkExt, StreamExt};
 use tokio::io::{DuplexStream, duplex};
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Message, protocol::{self, CloseFrame}},
+    tungstenite::{
+        Message,
+        protocol::{self, CloseFrame},
+    },
 };
 use wsio::{
     WsMeta, WsStream,

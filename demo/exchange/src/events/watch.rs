@@ -79,7 +79,7 @@ impl Watch {
     pub fn new(server: &str, client: &str, transport: Transport, reconnect: Reconnect) -> Self {
         let url = format!("{server}{PATH}?client={client}");
         Self {
-            source: source(&url, transport, reconnect.clone(), ""),
+            source: source(&url, transport, reconnect.clone(), None),
             url,
             reconnect,
             transport,
@@ -193,7 +193,7 @@ impl Watch {
     }
 }
 
-fn source(url: &str, transport: Transport, reconnect: Reconnect, last: &str) -> Source {
+fn source(url: &str, transport: Transport, reconnect: Reconnect, last: Option<&str>) -> Source {
     match transport {
         Transport::WebSocket => {
             let builder = EventSource::ws(url);
@@ -206,7 +206,11 @@ fn source(url: &str, transport: Transport, reconnect: Reconnect, last: &str) -> 
     }
 }
 
-fn configured<C>(builder: SourceBuilder<C>, reconnect: Reconnect, last: &str) -> SourceBuilder<C> {
+fn configured<C>(
+    builder: SourceBuilder<C>,
+    reconnect: Reconnect,
+    last: Option<&str>,
+) -> SourceBuilder<C> {
     builder
         .reconnect(reconnect)
         .last_event_id(last)

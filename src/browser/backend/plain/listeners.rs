@@ -7,8 +7,10 @@ use web_sys::{CloseEvent as JsCloseEvent, Event, MessageEvent, WebSocket};
 
 use crate::{browser::backend::receive_queue::SharedQueue, event::CloseEvent};
 
-/// Set all together, in the task that made the socket, so that not one event goes by: a message
-/// may follow the handshake in the same segment. Taken off when dropped.
+/// The listeners on a `WebSocket`, detached when dropped.
+///
+/// They are all attached in the task that made the socket, so that no event is missed: a message may
+/// follow the handshake in the same segment.
 #[derive(Debug)]
 pub(super) struct SocketListeners {
     socket: WebSocket,
@@ -18,7 +20,7 @@ pub(super) struct SocketListeners {
 }
 
 impl SocketListeners {
-    /// There is none for `error`: it says nothing that the `close` event behind it does not.
+    /// Attaches the listeners. There is none for `error`: the `close` event that follows says more.
     pub(super) fn attach(socket: &WebSocket, shared: &Rc<SharedQueue>) -> Self {
         let on_open = listener(shared, |shared, _: Event| shared.queue().open());
         let on_message = listener(shared, |shared, event: MessageEvent| {

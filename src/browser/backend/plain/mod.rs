@@ -1,4 +1,4 @@
-//! The plain `WebSocket`, which every browser has.
+//! The plain `WebSocket`, which exists in every browser.
 
 mod listeners;
 mod ticker;
@@ -28,19 +28,19 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct PlainSocket {
     socket: WebSocket,
-    /// `None` once nobody is interested any more.
+    /// `None` once released.
     listeners: RefCell<Option<SocketListeners>>,
     shared: Rc<SharedQueue>,
     ticker: RefCell<BufferTicker>,
-    /// `bufferedAmount` when it was last looked at, and what was sent since: an upper bound.
-    /// It does not change within a task, and looking costs a call into JavaScript.
+    /// The last `bufferedAmount` read, and the bytes sent since: together an upper bound. It does
+    /// not change within a task, and reading it costs a call into JavaScript.
     last_look: Cell<usize>,
     since_look: Cell<usize>,
     copies: bool,
 }
 
 impl PlainSocket {
-    /// Makes the browser's socket.
+    /// Creates the browser's socket.
     pub(super) fn connect(
         endpoint: &Endpoint,
         shared: Rc<SharedQueue>,
@@ -54,8 +54,8 @@ impl PlainSocket {
         Ok(Self::adopt(socket?, shared))
     }
 
-    /// Takes over a socket, which must be connecting or have been open for no longer than the
-    /// current task: messages that came before are lost.
+    /// Adopts a socket that is connecting, or opened in the current task. Messages received before
+    /// are lost.
     pub(super) fn adopt(socket: WebSocket, shared: Rc<SharedQueue>) -> Rc<Self> {
         socket.set_binary_type(BinaryType::Arraybuffer);
         if socket.ready_state() == WebSocket::OPEN {
@@ -91,7 +91,7 @@ impl PageSocket for PlainSocket {
         }
     }
 
-    /// A browser's own `send` is silent on a socket that is closing or closed.
+    /// Checks the state, because a browser's own `send` silently drops messages after a close.
     fn is_open(&self) -> bool {
         self.socket.ready_state() == WebSocket::OPEN
     }
@@ -135,15 +135,15 @@ impl PageSocket for PlainSocket {
         now < mark
     }
 
-    /// There is no event for it.
+    /// Waits by a ticker: no event reports that `bufferedAmount` has fallen.
     fn poll_progress(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.ticker.borrow_mut().poll(cx, &self.shared)
     }
 
-    /// The events come by themselves.
+    /// Does nothing: the browser delivers messages by itself.
     fn resume(&self) {}
 
-    /// Nothing can stop the peer.
+    /// Returns `false`: nothing can stop the peer.
     fn is_paused(&self) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! Waits a little, to look at `bufferedAmount` again: there is no event that tells when it falls.
+//! The delays between two looks at `bufferedAmount`. No event reports that it has fallen.
 
 use std::{
     pin::Pin,
@@ -15,15 +15,16 @@ use crate::{
     browser::backend::{receive_queue::SharedQueue, time::PageTimer},
 };
 
-/// How many hops without progress until timers take over. A hop takes some 0.06 ms, and keeps
-/// full speed; but to hop on while a server is slow would burn a core.
+/// The number of hops without progress before timers take over. A hop takes some 0.06 ms and keeps
+/// full speed, but hopping on while a server is slow would burn a core.
 const HOPS: u32 = 20;
-/// The first timer, in milliseconds: browsers raise nested timeouts to 4 ms anyway.
+/// The first timer, in milliseconds. Browsers raise nested timeouts to 4 ms.
 const FIRST_TIMER: u64 = 4;
 /// The longest timer, in milliseconds.
 const LAST_TIMER: u64 = 64;
 
-/// Messages to ourselves at first, then timers that grow while nothing moves.
+/// A ticker that hops through a message channel at first, then waits by timers that grow while
+/// nothing moves.
 #[derive(Debug, Default)]
 pub(super) struct BufferTicker {
     channel: Option<HopChannel>,
@@ -39,13 +40,13 @@ enum TickerWait {
 }
 
 impl BufferTicker {
-    /// Something was sent: it is worth looking again soon.
+    /// Notes that bytes were sent, so that it is worth looking again soon.
     pub(super) fn progress(&mut self) {
         self.hops = 0;
         self.delay = FIRST_TIMER;
     }
 
-    /// Ready when it is time to look again.
+    /// Waits until it is time to look again.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, shared: &Rc<SharedQueue>) -> Poll<()> {
         let arrived = match &mut self.waiting {
             Some(TickerWait::Hop) => self.channel.as_ref().is_none_or(HopChannel::has_arrived),
@@ -74,13 +75,13 @@ impl BufferTicker {
         self.delay = self.delay.clamp(FIRST_TIMER, LAST_TIMER);
         let mut timer = PageTimer::after(Duration::from_millis(self.delay));
         self.delay *= 2;
-        // Not ready yet; this is what makes it wake.
+        // Registers the waker; the timer is not ready yet.
         let _ = Future::poll(Pin::new(&mut timer), cx);
         self.waiting = Some(TickerWait::PageTimer(timer));
     }
 }
 
-/// A channel whose one end we write to and whose other end wakes us.
+/// A message channel to this page itself: a message posted to one end wakes at the other.
 #[derive(Debug)]
 struct HopChannel {
     from: MessagePort,

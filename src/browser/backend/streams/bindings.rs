@@ -1,5 +1,5 @@
-//! The parts of `WebSocketStream` that are used. web-sys has it behind an unstable flag, which is
-//! not for a library to set.
+//! Bindings to the parts of `WebSocketStream` in use. Those of web-sys need an unstable flag, which a
+//! library should not set.
 
 use js_sys::Array;
 use wasm_bindgen::{JsValue, closure::Closure, prelude::wasm_bindgen};
@@ -28,7 +28,7 @@ extern "C" {
     #[wasm_bindgen(method, setter)]
     pub(super) fn set_protocols(this: &JsStreamOptions, protocols: &Array);
 
-    /// What `opened` resolves to.
+    /// The value of `opened`.
     pub(super) type JsOpened;
 
     #[wasm_bindgen(method, getter)]
@@ -51,10 +51,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(super) fn read(this: &JsReader) -> JsPromise;
 
-    /// What a read resolves to.
+    /// The value of a read.
     pub(super) type JsReadResult;
 
-    /// `undefined` when there is nothing more to read.
+    /// Returns the message, or `undefined` at the end.
     #[wasm_bindgen(method, getter)]
     pub(super) fn value(this: &JsReadResult) -> JsValue;
 
@@ -73,8 +73,8 @@ extern "C" {
     #[wasm_bindgen(method, js_name = write)]
     pub(super) fn write_array(this: &JsWriter, bytes: &js_sys::Uint8Array) -> JsPromise;
 
-    /// `WebSocketCloseInfo`: what to close with, how it was closed, and what `WebSocketError`
-    /// tells of it.
+    /// `WebSocketCloseInfo`, of a close to start or of an end. `WebSocketError` has the same
+    /// properties.
     pub(super) type JsCloseInfo;
 
     #[wasm_bindgen(constructor, js_class = "Object")]
@@ -88,7 +88,7 @@ extern "C" {
     #[wasm_bindgen(method, setter)]
     pub(super) fn set_reason(this: &JsCloseInfo, reason: &str);
 
-    /// A promise of which nothing is wanted but that it calls back.
+    /// A promise, reduced to its callbacks.
     pub(super) type JsPromise;
 
     #[wasm_bindgen(method, js_name = then)]

@@ -1,4 +1,4 @@
-//! What the promises of a `WebSocketStream` call back.
+//! The callbacks of a `WebSocketStream`'s promises.
 
 use std::rc::Rc;
 
@@ -6,11 +6,11 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 
 use super::{StreamSocket, bindings::JsPromise};
 
-/// Made once for a connection, and handed to every promise of it.
+/// The callbacks of one connection, shared by all of its promises.
 ///
-/// A promise cannot be told to forget them, and they must not be dropped while one may still call
-/// them. So they hold the connection that holds them, until its last promise is settled, which
-/// the browser does when its socket is gone.
+/// A promise cannot be cancelled, and its callbacks must not be dropped while it may still call them.
+/// Therefore they hold the connection that holds them, until the last promise is settled. The
+/// browser settles all of them when the socket is gone.
 #[derive(Debug)]
 pub(super) struct PromiseCallbacks {
     opened: Closure<dyn FnMut(JsValue)>,
@@ -19,7 +19,7 @@ pub(super) struct PromiseCallbacks {
     unread: Closure<dyn FnMut(JsValue)>,
     written: Closure<dyn FnMut(JsValue)>,
     unwritten: Closure<dyn FnMut(JsValue)>,
-    /// How it ended, whether well or not.
+    /// Receives the end, clean or not.
     closed: Closure<dyn FnMut(JsValue)>,
 }
 

@@ -1,4 +1,4 @@
-//! `WebSocketStream`, which stops the peer when nobody reads.
+//! `WebSocketStream`, which stops the peer while the page does not read.
 
 mod bindings;
 mod callbacks;
@@ -31,10 +31,10 @@ use crate::{
     options::Options,
 };
 
-/// A `WebSocketStream` and what its promises have told.
+/// A `WebSocketStream` and the state reported by its promises.
 ///
-/// In the loops over messages there is neither a future nor a closure for each: every read and
-/// every write calls back the same few closures.
+/// The loops over messages create neither a future nor a closure for each message: all reads and
+/// writes share the same few callbacks.
 #[derive(Debug)]
 pub(super) struct StreamSocket {
     socket: WebSocketStream,
@@ -47,7 +47,7 @@ pub(super) struct StreamSocket {
     /// Whether the opening handshake is under way.
     opening: Cell<bool>,
     closed: OnceCell<CloseEvent>,
-    /// Whether somebody waits until less is to be sent.
+    /// Whether a task waits for room to send.
     crowded: Cell<bool>,
     receive_limit: usize,
 }
@@ -60,13 +60,13 @@ impl StreamSocket {
             .is_ok_and(|constructor| constructor.is_function())
     }
 
-    /// Whether this page has one to which it can be left what becomes of a connection: see
+    /// Returns whether this page has one that cannot crash it: see
     /// [`Transport::Auto`](super::Transport::Auto).
     pub(super) fn is_safe() -> bool {
         Self::is_available() && !crashes_when_lost()
     }
 
-    /// Makes the browser's socket.
+    /// Creates the browser's socket.
     pub(super) fn connect(
         endpoint: &Endpoint,
         shared: Rc<SharedQueue>,
@@ -94,7 +94,7 @@ impl StreamSocket {
         Ok(streams)
     }
 
-    /// The first read is under way before anything else can happen: see [`ReadSide`].
+    /// Starts the first read before anything else can happen: see [`ReadSide`].
     fn on_opened(&self, opened: &JsOpened) {
         self.opening.set(false);
         let _ = self.negotiated.set(Negotiated {
@@ -133,8 +133,8 @@ impl StreamSocket {
         let is_closing = self.is_closing();
         self.shared.receive(message);
         let mut queue = self.shared.queue();
-        // Reading is not stopped any more, and a page that has closed is owed nothing that comes
-        // then: of a plain WebSocket it gets none of it.
+        // Reading does not pause any more, and a page that has closed has no claim to what arrives
+        // then: a plain WebSocket delivers none of it.
         if is_closing && queue.bytes() > self.receive_limit {
             queue.stop();
         }
@@ -143,7 +143,7 @@ impl StreamSocket {
         self.shared.wake();
     }
 
-    /// The connection was lost; `closed` tells how.
+    /// Notes that the connection was lost; `closed` reports how.
     fn on_unread(&self) {
         let mut read_side = self.read_side.borrow_mut();
         read_side.reading = false;
@@ -165,7 +165,7 @@ impl StreamSocket {
         }
     }
 
-    /// The connection has ended; `closed` tells how.
+    /// Notes that the connection has ended; `closed` reports how.
     fn on_unwritten(&self) {
         let mut write_side = self.write_side.borrow_mut();
         write_side.writing = false;
@@ -175,9 +175,9 @@ impl StreamSocket {
         self.shared.wake();
     }
 
-    /// A promise that is rejected tells of its end by the same properties, as far as it does. It
-    /// also is when a Close frame came while something waited to be sent, which is as clean to a
-    /// plain `WebSocket` as any other.
+    /// Notes how the connection ended. The error of a rejected promise has the same properties, as
+    /// far as it has any. The promise is also rejected if a Close frame arrived while messages waited
+    /// to be sent, which a plain `WebSocket` reports as clean.
     fn on_closed(&self, info: &JsCloseInfo) {
         let code = info.code().as_f64().map(|code| code as u16);
         let code = code.map_or(CloseCode::ABNORMAL, CloseCode::from);
@@ -186,14 +186,14 @@ impl StreamSocket {
             reason: info.reason().as_string().unwrap_or_default(),
             was_clean: code != CloseCode::ABNORMAL,
         });
-        // The end of the reading is still to be found, and maybe a last message before it.
+        // The end of the stream is still to be read, and maybe a last message before it.
         self.read_side.borrow_mut().hurry();
         self.read_on();
         self.finish();
         self.shared.wake();
     }
 
-    /// Reads, unless too much waits already.
+    /// Reads on, unless the queue is full.
     fn read_on(&self) {
         let mut read_side = self.read_side.borrow_mut();
         let wants = read_side.wants(&self.shared.queue());
@@ -210,15 +210,15 @@ impl StreamSocket {
         }
     }
 
-    /// Tells of the end as soon as all that came before it has been read and it is known.
+    /// Reports the end once it is known and every message before it has been read.
     fn finish(&self) {
         if let (true, Some(event)) = (self.read_side.borrow().over, self.closed.get()) {
             self.shared.queue().close(event.clone());
         }
     }
 
-    /// Closes once everything is written but what the browser has already: it sends that before
-    /// the Close frame.
+    /// Closes once the queue is written. The browser sends the write under way before the Close
+    /// frame.
     fn tell_closing(&self, write_side: &mut WriteSide) {
         if !write_side.is_empty() {
             return;
@@ -237,12 +237,12 @@ impl StreamSocket {
         write_side.closing = CloseProgress::Told;
     }
 
-    /// Whether the page has begun to close.
+    /// Returns whether the page has started to close.
     fn is_closing(&self) -> bool {
         !matches!(self.write_side.borrow().closing, CloseProgress::No)
     }
 
-    /// Lets the callbacks go if no promise is left that could call them.
+    /// Drops the callbacks if no promise is left that could call them.
     fn forget(&self) {
         let is_settled = !self.opening.get()
             && self.closed.get().is_some()
@@ -284,7 +284,7 @@ impl PageSocket for StreamSocket {
         self.buffered() < mark
     }
 
-    /// A write that is done wakes.
+    /// Waits until a write is done.
     fn poll_progress(&self, _cx: &mut Context<'_>) -> Poll<()> {
         self.crowded.set(true);
         Poll::Pending
@@ -303,7 +303,7 @@ impl PageSocket for StreamSocket {
         write_side.closing = CloseProgress::Wanted(code, reason.to_owned());
         self.tell_closing(&mut write_side);
         drop(write_side);
-        // The peer's Close frame is behind what it has sent.
+        // The peer's Close frame follows the messages it has sent.
         self.read_side.borrow_mut().hurry();
         self.read_on();
     }
@@ -318,9 +318,9 @@ impl PageSocket for StreamSocket {
     }
 }
 
-/// Whether this is Chromium, whose page dies when a connection is lost while something is being
-/// written: the promise of that write is rejected with an error that is not there yet. It was
-/// found in version 156; the page that has become of it is not one to find out with.
+/// Returns whether this is Chromium, whose page crashes if a connection is lost during a write: it
+/// rejects the promise of that write with an error that does not exist yet. Found in version 156,
+/// and there is no safe way for a page to find out.
 fn crashes_when_lost() -> bool {
     let property = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).ok();
     property(&js_sys::global(), "navigator")

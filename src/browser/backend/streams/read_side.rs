@@ -1,28 +1,28 @@
-//! When to read on.
+//! The reading side of a `WebSocketStream`.
 
 use super::bindings::JsReader;
 use crate::{browser::backend::receive_queue::ReceiveQueue, options::Options};
 
-/// The reading side.
+/// The state that decides when to read on.
 ///
-/// Chromium takes a message out of its own buffers, some 128 KiB, when it is asked for one. When
-/// the server closes, it drops what is still there without a word: what follows is an ordinary
-/// end. So whoever wants to miss nothing has to have a read under way whenever a Close may come.
-/// Therefore all is read ahead, and only a full queue stops the reading, and thereby the server;
-/// and then for a good while, since an end that comes meanwhile may cut something off.
+/// Chromium buffers some 128 KiB and delivers a message when asked for one. When the server closes,
+/// it silently drops the messages still in its buffer, and reports an ordinary end. To miss nothing,
+/// a read must be under way whenever a Close frame may arrive. Therefore this side reads ahead, and
+/// only a full queue pauses it, which stops the server. A pause lasts until most of the queue is
+/// read, because an end during a pause may truncate the stream.
 #[derive(Debug)]
 pub(super) struct ReadSide {
     pub(super) reader: Option<JsReader>,
     /// Whether a read is under way.
     pub(super) reading: bool,
-    /// Whether there is nothing more to read.
+    /// Whether the end was read.
     pub(super) over: bool,
     paused: bool,
-    /// No longer to be stopped, whatever waits: the end is what is waited for.
+    /// Whether to read on to the end, however much is queued.
     hurried: bool,
-    /// How many messages came since the reading was last taken up again.
+    /// The number of messages since reading was last resumed.
     since_pause: Option<u32>,
-    /// Above `full` bytes the reading stops, and at `low` it is taken up again.
+    /// Reading pauses above `full` queued bytes, and resumes at `low`.
     full: usize,
     low: usize,
 }
@@ -46,7 +46,8 @@ impl ReadSide {
         self.paused
     }
 
-    /// What comes before the end is in flight already: stopping it would only put off the end.
+    /// Stops pausing. The messages before the end are in flight already, and a pause would only delay
+    /// the end.
     pub(super) fn hurry(&mut self) {
         self.hurried = true;
     }
@@ -55,7 +56,7 @@ impl ReadSide {
         self.since_pause = self.since_pause.map(|n| n.saturating_add(1));
     }
 
-    /// Whether to read, by what waits already.
+    /// Returns whether to read on, given the queue.
     pub(super) fn wants(&mut self, queue: &ReceiveQueue) -> bool {
         if self.reading || self.over || self.reader.is_none() {
             return false;
@@ -69,9 +70,9 @@ impl ReadSide {
         wants
     }
 
-    /// Whether something may be missing before the end: it came while the reading was stopped, or
-    /// so soon after that nobody can tell. Of what came meanwhile, the browser keeps one message
-    /// at most.
+    /// Returns whether messages may be missing before the end: it arrived during a pause, or too soon
+    /// after one to be sure. Of the messages that arrive during a pause, the browser keeps one at
+    /// most.
     pub(super) fn may_be_cut(&self) -> bool {
         self.since_pause.is_some_and(|messages| messages <= 1)
     }

@@ -1,4 +1,4 @@
-//! What waits to be written.
+//! The writing side of a `WebSocketStream`.
 
 use std::collections::VecDeque;
 
@@ -7,25 +7,24 @@ use js_sys::Uint8Array;
 use super::bindings::{JsPromise, JsWriter};
 use crate::{WsMessage, event::CloseCode};
 
-/// The writing side.
+/// The queue of messages to write, of which one is under way at a time.
 ///
-/// One write is under way at a time; what comes meanwhile waits here and not in the stream. An
-/// idle stream takes its copy of the bytes within `write`, so that a view of the module's memory
-/// will do (WebSockets § WebSocketStream, "write": "a copy of the bytes"), while in a stream's
-/// queue it would have changed by the time it is its turn. And `close()` overtakes what is in the
-/// queue, and with that in it Chromium's page crashes.
+/// Further messages wait here and not in the browser's stream, for two reasons. An idle stream copies
+/// the bytes within `write` (WebSockets § WebSocketStream, "write": "a copy of the bytes"), so that a
+/// view of the module's memory is enough; in the stream's queue, the memory would have changed by
+/// the time of the copy. And `close()` overtakes the stream's queue, which crashes Chromium's page.
 #[derive(Debug)]
 pub(super) struct WriteSide {
     pub(super) writer: Option<JsWriter>,
     /// Whether a write is under way.
     pub(super) writing: bool,
-    /// A write has failed: the stream is over.
+    /// Whether a write has failed, which ends the stream.
     pub(super) broken: bool,
     pub(super) closing: CloseProgress,
     queue: VecDeque<QueuedWrite>,
     in_flight: usize,
     queued: usize,
-    /// Up to how many bytes are merged into one message.
+    /// The largest message to merge bytes into.
     merge: usize,
     copies: bool,
 }
@@ -33,16 +32,16 @@ pub(super) struct WriteSide {
 #[derive(Debug)]
 pub(super) enum CloseProgress {
     No,
-    /// As soon as what waits is written.
+    /// To be started as soon as the queue is written.
     Wanted(Option<CloseCode>, String),
-    /// The browser has been told.
+    /// Started by the browser.
     Told,
 }
 
 #[derive(Debug)]
 enum QueuedWrite {
     Message(WsMessage),
-    /// Bytes that others may join.
+    /// Bytes that further bytes may be merged into.
     Bytes(Vec<u8>),
 }
 
@@ -61,35 +60,35 @@ impl WriteSide {
         }
     }
 
-    /// How many bytes were taken and not sent, also of what has been given up.
+    /// Returns the number of bytes accepted and not sent, including dropped ones.
     pub(super) fn buffered(&self) -> usize {
         self.in_flight + self.queued
     }
 
-    /// Whether nothing is left but the write under way.
+    /// Returns whether nothing is queued behind the write under way.
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
-    /// Gives up what waits.
+    /// Drops the queue.
     pub(super) fn clear(&mut self) {
         self.queue.clear();
     }
 
-    /// The write under way is done.
+    /// Notes that the write under way is done.
     pub(super) fn written(&mut self) {
         self.writing = false;
         self.in_flight = 0;
     }
 
-    /// Takes a message; the write, if it was the stream's turn.
+    /// Queues a message. Returns the promise of a write, if one was started.
     pub(super) fn push(&mut self, message: WsMessage) -> Option<JsPromise> {
         self.queued += message.len();
         self.queue.push_back(QueuedWrite::Message(message));
         self.next()
     }
 
-    /// Takes bytes; the write, if it was the stream's turn.
+    /// Queues bytes. Returns the promise of a write, if one was started.
     pub(super) fn push_bytes(&mut self, bytes: &[u8]) -> Option<JsPromise> {
         if !self.writing && self.queue.is_empty() {
             return self.write_bytes(bytes);
@@ -104,7 +103,7 @@ impl WriteSide {
         self.next()
     }
 
-    /// Writes what is next, if it is the stream's turn.
+    /// Starts the next write, unless one is under way.
     pub(super) fn next(&mut self) -> Option<JsPromise> {
         if self.writing || self.broken || self.writer.is_none() {
             return None;

@@ -2,7 +2,7 @@
 
 use crate::sse::{
     MAX_EVENT, MAX_LINE, SseDecoder, SseErrorKind, SseItem,
-    decoder::cuts::{Item, comment, decodes, event, id, retry},
+    decoder::tests::splits::{Item, comment, decodes, event, id, retry},
 };
 
 const LIMITS: (usize, usize) = (12, 16);

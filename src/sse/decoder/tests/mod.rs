@@ -1,5 +1,6 @@
+mod byte_count;
 mod limits;
 mod peers;
+mod splits;
 mod streams;
 mod whatwg;
-mod work;

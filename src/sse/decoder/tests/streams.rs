@@ -27,7 +27,7 @@ fn s1_a_new_stream_begins_from_nothing() {
         decoder.feed(b"\xef\xbb\xbfdata: whole\n\n");
         let whole = SseEvent::new("whole");
         assert_eq!(taken(&mut decoder), [whole.into()], "after {first:?}");
-        assert_eq!(decoder.last_event_id(), "");
+        assert_eq!(decoder.last_event_id(), None);
     }
 }
 
@@ -50,11 +50,11 @@ fn s1_what_outlives_a_stream() {
     decoder.feed(b"retry: 3000\nid: 42\ndata: first\n\nid: 43\nretry: 1");
     assert_eq!(taken(&mut decoder).len(), 2);
     decoder.end();
-    assert_eq!(decoder.last_event_id(), "42");
+    assert_eq!(decoder.last_event_id(), Some("42"));
     assert_eq!(decoder.reconnection_time(), Some(Duration::from_secs(3)));
     decoder.feed(b"data: second\n\n");
     assert_eq!(taken(&mut decoder), [SseEvent::new("second").into()]);
-    assert_eq!(decoder.last_event_id(), "42");
+    assert_eq!(decoder.last_event_id(), Some("42"));
     assert_eq!(decoder.reconnection_time(), Some(Duration::from_secs(3)));
 }
 
@@ -65,7 +65,7 @@ fn s1_the_last_event_id_is_not_ahead_of_the_items() {
     decoder.feed(b"id: 1\ndata\n\nid: 2\n\nid: 3\ndata\n\n");
     decoder.end();
     for id in ["0", "1", "2", "3"] {
-        assert_eq!(decoder.last_event_id(), id);
+        assert_eq!(decoder.last_event_id(), Some(id));
         assert_eq!(decoder.next().is_some(), id != "3");
     }
 }

@@ -1,51 +1,50 @@
 //! The connector over HTTP.
 
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::{error::Error as StdError, fmt, future::Future};
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
 
 use super::{
-    super::{Attempt, Connector, EventSource, Fixed, Prepare, SourceBuilder, SourceError, UrlWith},
-    CheckedHttpRequest, HttpBody, HttpClient, HttpFailure, HttpOptions, HttpRequest, response,
+    super::{
+        Attempt, Connector, EventSource, SourceBuilder, SourceError,
+        prepare::{Prepare, PreparedConnection},
+    },
+    CheckedHttpRequest, HttpBody, HttpClient, HttpOptions, HttpRequest, response,
 };
 
-/// Makes the connections of an event source by HTTP: reqwest, in a browser `fetch`.
+/// Makes the connections of an event source by HTTP, with reqwest; in a browser that is `fetch`.
 ///
-/// The answer has to be 200 with the content type `text/event-stream`, and its body is read as it
-/// arrives. The id to resume after is the header `Last-Event-ID`. An id that a header cannot carry
-/// unchanged (control characters, spaces around it, in a browser also whatever is not ASCII) is
-/// the query parameter `lastEventId` instead.
+/// The response has to have status 200 and the content type `text/event-stream`. Its body is read
+/// as it arrives. The last event id travels as the header `Last-Event-ID`. An id that a header
+/// cannot carry unchanged (control characters, spaces at its ends, in a browser also anything
+/// outside of ASCII) travels as the query parameter `lastEventId` instead.
 ///
 /// # Redirects
 ///
-/// 301, 302, 303, 307 and 308 are followed as browsers do it (Fetch § 4.4): `Location` may be
-/// relative, a POST becomes a GET after 301 and 302, everything does after 303, and `Authorization`,
-/// `Cookie` and `Proxy-Authorization` do not follow to another origin, nor from there. Natively
-/// up to `redirect_limit`, 20 by default; a browser follows by itself, as many.
+/// 301, 302, 303, 307 and 308 are followed as browsers do (Fetch § 4.4): `Location` may be
+/// relative; a POST becomes a GET after 301 and 302, any method does after 303; `Authorization`,
+/// `Cookie` and `Proxy-Authorization` are sent neither to another origin nor on from there.
+/// Natively `redirect_limit` sets how many are followed, 20 by default; a browser follows as many
+/// by itself.
 ///
 /// # In a browser
 ///
-/// To another origin, `Last-Event-ID` and any header of your own have to be allowed by the server
-/// (`Access-Control-Allow-Headers`), and a `Retry-After` to be seen
-/// (`Access-Control-Expose-Headers`). Over HTTP/1.1 a browser keeps no more than six connections
-/// to a server open, over all its pages: more event sources than that wait for one of them to end,
-/// and their attempts time out. A WebSocket does not count. What a connection had brought and was
-/// not read when it broke, a browser drops; it is asked for again.
+/// For requests to another origin the server has to allow `Last-Event-ID` and any header of your
+/// own (`Access-Control-Allow-Headers`), and to expose `Retry-After`
+/// (`Access-Control-Expose-Headers`). Over HTTP/1.1 a browser opens at most six connections to a
+/// server, over all pages: further event sources wait until one of them ends, and their attempts
+/// time out. WebSockets do not count. When a connection breaks, a browser discards the bytes that
+/// were not read yet; the server sends those events again.
 ///
 /// # Natively
 ///
-/// The proxies that the environment names are used. `https:` needs one of the TLS features of
-/// this crate. With those for rustls, a `reqwest::Client` that a program makes for itself panics
-/// unless the program has chosen a cryptography provider (`CryptoProvider::install_default` of
-/// rustls), or has reqwest choose one by its feature `rustls`; this crate's own does not need it.
-#[derive(Debug, Clone)]
-pub struct HttpConnector<P = Fixed> {
+/// Proxies are taken from the environment. `https:` needs one of the TLS features of this crate.
+/// With a feature for rustls, a `reqwest::Client` that the program makes by itself panics unless
+/// the program has installed a cryptography provider (rustls'
+/// `CryptoProvider::install_default`) or enables reqwest's feature `rustls`. This connector does
+/// not need either.
+#[derive(Clone)]
+pub struct HttpConnector<P = ()> {
     request: HttpRequest,
     prepare: P,
     pub(crate) options: HttpOptions,
@@ -53,20 +52,28 @@ pub struct HttpConnector<P = Fixed> {
 }
 
 impl HttpConnector {
-    /// Each connection is the answer to `request`.
+    /// Creates a connector that sends `request` for each connection.
     #[must_use]
     pub fn new(request: HttpRequest) -> Self {
         Self {
             request,
-            prepare: Fixed,
+            prepare: (),
             options: HttpOptions::default(),
             client: None,
         }
     }
 }
 
+impl<P> fmt::Debug for HttpConnector<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpConnector")
+            .field("request", &self.request)
+            .finish_non_exhaustive()
+    }
+}
+
 impl EventSource<HttpConnector> {
-    /// Everything that can be said about an event source over HTTP.
+    /// Returns a builder of an event source over HTTP.
     ///
     /// ```
     /// use wsio::sse::EventSource;
@@ -85,7 +92,7 @@ impl EventSource<HttpConnector> {
 
 /// Over HTTP.
 impl<P> SourceBuilder<HttpConnector<P>> {
-    /// The method of the request; the default is GET.
+    /// Sets the method of the request. The default is GET.
     pub fn method(self, method: impl Into<String>) -> Self {
         self.change_request(|request| request.method(method))
     }
@@ -100,27 +107,43 @@ impl<P> SourceBuilder<HttpConnector<P>> {
         self.change_request(|request| request.basic_auth(name, password))
     }
 
-    /// The body of the request, sent with every attempt: what it asks for may be done again.
+    /// Sets the body of the request. It is sent with every attempt, so the server has to expect
+    /// the request more than once.
     pub fn body(self, body: impl Into<Bytes>) -> Self {
         self.change_request(|request| request.body(body))
     }
 
-    /// Makes the URL of each attempt anew, with a fresh token for example.
+    /// Makes a new URL for each attempt, with a fresh token for example.
     ///
-    /// When that fails, the attempt has failed, with an error of kind
-    /// [`Prepare`](crate::sse::SourceErrorKind::Prepare) that is retried, or with the [`SourceError`]
-    /// that the closure gives.
-    pub fn url_with<F, Fut, U, E>(self, url: F) -> SourceBuilder<HttpConnector<UrlWith<F>>>
+    /// If the closure fails, the attempt fails: with an error of kind
+    /// [`Prepare`](crate::sse::SourceErrorKind::Prepare), which is retried, or with the
+    /// [`SourceError`] that the closure returns.
+    pub fn url_with<F, Fut, U, E>(
+        self,
+        mut url: F,
+    ) -> SourceBuilder<
+        HttpConnector<
+            impl Prepare<
+                HttpRequest,
+                Error = E,
+                Preparing = impl Future<Output = Result<HttpRequest, E>>,
+            >,
+        >,
+    >
     where
         F: FnMut(Attempt) -> Fut,
         Fut: Future<Output = Result<U, E>>,
-        UrlWith<F>: Prepare<HttpRequest>,
+        U: Into<String>,
+        E: Into<Box<dyn StdError + Send + Sync>>,
     {
-        self.prepare_with(UrlWith(url))
+        self.prepare_with(move |request: HttpRequest, attempt| {
+            let url = url(attempt);
+            async move { Ok(request.url(url.await?)) }
+        })
     }
 
-    /// Makes the request of each attempt anew, from what was configured. As
-    /// [`url_with`](Self::url_with) otherwise.
+    /// Makes a new request for each attempt from the configured one. Errors are those of
+    /// [`url_with`](Self::url_with).
     ///
     /// ```
     /// use std::io;
@@ -136,10 +159,12 @@ impl<P> SourceBuilder<HttpConnector<P>> {
     ///     })
     ///     .build();
     /// ```
-    pub fn prepare_with<Q: Prepare<HttpRequest>>(
-        self,
-        prepare: Q,
-    ) -> SourceBuilder<HttpConnector<Q>> {
+    pub fn prepare_with<F, Fut, E>(self, prepare: F) -> SourceBuilder<HttpConnector<F>>
+    where
+        F: FnMut(HttpRequest, Attempt) -> Fut,
+        Fut: Future<Output = Result<HttpRequest, E>>,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+    {
         self.map(|connector| HttpConnector {
             request: connector.request,
             prepare,
@@ -159,7 +184,7 @@ impl<P> SourceBuilder<HttpConnector<P>> {
 impl<P: Prepare<HttpRequest>> Connector for HttpConnector<P> {
     type Error = SourceError;
     type Body = HttpBody;
-    type Connecting = HttpConnecting<P::Preparing>;
+    type Connecting = PreparedConnection<P::Preparing, HttpRequest, HttpBody>;
 
     fn connect(&mut self, attempt: Attempt) -> Self::Connecting {
         let client = match &self.client {
@@ -167,62 +192,24 @@ impl<P: Prepare<HttpRequest>> Connector for HttpConnector<P> {
             None => self.options.client(),
         };
         self.client = client.as_ref().ok().cloned();
-        let id = attempt.last_event_id().to_owned();
+        let id = attempt.last_event_id.clone();
         let preparing = self.prepare.prepare(self.request.clone(), attempt);
-        HttpConnecting(HttpConnectingState::Preparing {
-            preparing: Box::pin(preparing),
-            client,
-            id,
+        PreparedConnection::new(preparing, async move |request: HttpRequest| {
+            let request = match id {
+                Some(id) => request.resuming_after(&id),
+                None => request,
+            };
+            let request = request.parse()?;
+            exchange(client?, request).await
         })
     }
 }
 
-/// An HTTP exchange of an event source, until its body begins. Dropping it aborts it.
-pub struct HttpConnecting<Fut>(HttpConnectingState<Fut>);
-
-enum HttpConnectingState<Fut> {
-    Preparing {
-        preparing: Pin<Box<Fut>>,
-        client: Result<HttpClient, HttpFailure>,
-        id: String,
-    },
-    Asking(BoxFuture<'static, Result<HttpBody, SourceError>>),
-}
-
-impl<Fut, E> Future for HttpConnecting<Fut>
-where
-    Fut: Future<Output = Result<HttpRequest, E>>,
-    E: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    type Output = Result<HttpBody, SourceError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let HttpConnectingState::Preparing {
-            preparing,
-            client,
-            id,
-        } = &mut self.0
-        {
-            let request = ready!(preparing.as_mut().poll(cx))
-                .map_err(|error| SourceError::preparing(error.into()))?;
-            let request = request.resuming_after(id).parse()?;
-            self.0 = HttpConnectingState::Asking(Box::pin(ask(client.clone()?, request)));
-        }
-        match &mut self.0 {
-            HttpConnectingState::Asking(asking) => asking.as_mut().poll(cx),
-            HttpConnectingState::Preparing { .. } => Poll::Pending,
-        }
-    }
-}
-
-async fn ask(client: HttpClient, request: CheckedHttpRequest) -> Result<HttpBody, SourceError> {
+async fn exchange(
+    client: HttpClient,
+    request: CheckedHttpRequest,
+) -> Result<HttpBody, SourceError> {
     let response = client.send(request).await?;
     response::check(&response)?;
     Ok(HttpBody::new(response))
-}
-
-impl<Fut> fmt::Debug for HttpConnecting<Fut> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpConnecting").finish_non_exhaustive()
-    }
 }

@@ -1,4 +1,4 @@
-//! The browser's HTTP client: reqwest over `fetch`, and what only it can be told.
+//! The browser's HTTP client: reqwest over `fetch`, and the options that only it has.
 
 use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::BoxStream};
@@ -13,8 +13,8 @@ use crate::sse::{
 // Under the names by which the connector selects them.
 pub(crate) use self::{FetchClient as HttpClient, FetchOptions as HttpOptions};
 
-/// What only a browser can be told.
-#[derive(Debug, Clone, Default)]
+/// The options of the browser's client.
+#[derive(Clone, Default)]
 pub(crate) struct FetchOptions {
     pub(crate) with_credentials: bool,
 }
@@ -29,8 +29,8 @@ impl FetchOptions {
     }
 }
 
-/// Makes requests; it is the browser that follows redirects.
-#[derive(Debug, Clone)]
+/// Sends requests. The browser follows redirects.
+#[derive(Clone)]
 pub(crate) struct FetchClient {
     client: reqwest::Client,
     with_credentials: bool,
@@ -60,9 +60,9 @@ impl FetchClient {
 
 /// Browser only.
 impl<P> SourceBuilder<HttpConnector<P>> {
-    /// Whether cookies and other credentials go along to another origin, as with the
-    /// `withCredentials` of the page's own `EventSource`. By default they only go to the page's
-    /// own origin.
+    /// Sets whether cookies and other credentials are sent to another origin, as by
+    /// `withCredentials` of the browser's `EventSource`. By default they are sent to the page's
+    /// own origin only.
     pub fn with_credentials(self, with: bool) -> Self {
         self.map(|mut connector| {
             connector.options.with_credentials = with;
@@ -71,13 +71,13 @@ impl<P> SourceBuilder<HttpConnector<P>> {
     }
 }
 
-/// The body of a response as it arrives.
+/// Returns the body of a response as it arrives.
 pub(crate) fn body(response: Response) -> BoxStream<'static, Result<Bytes, HttpFailure>> {
     let pieces = response.bytes_stream();
     SendWrapper::new(pieces.map(|piece| piece.map_err(Into::into))).boxed()
 }
 
-/// Text as a header carries it; `None` for what reqwest does not give `fetch`.
+/// Returns the value of a header, or `None` if reqwest does not pass `text` on to `fetch`.
 pub(crate) fn header_value(text: &str) -> Option<HeaderValue> {
     let value = HeaderValue::from_str(text).ok()?;
     value.to_str().is_ok().then_some(value)

@@ -8,11 +8,8 @@ mod connector;
 mod request;
 mod response;
 
-pub use self::{
-    connector::{HttpConnecting, HttpConnector},
-    request::HttpRequest,
-    response::HttpBody,
-};
+use self::response::HttpBody;
+pub use self::{connector::HttpConnector, request::HttpRequest};
 pub(crate) use self::{request::CheckedHttpRequest, response::HttpFailure};
 use crate::target::http_client::{self, HttpClient, HttpOptions};
 

@@ -1,4 +1,4 @@
-//! The native HTTP client: reqwest over hyper, and what only it can be told.
+//! The native HTTP client: reqwest over hyper, and the options that only it has.
 
 mod redirect;
 
@@ -23,11 +23,11 @@ use crate::{
 // Under the names by which the connector selects them.
 pub(crate) use self::{NativeHttpClient as HttpClient, NativeHttpOptions as HttpOptions};
 
-/// What only a native client can be told.
-#[derive(Debug, Clone)]
+/// The options of the native client.
+#[derive(Clone)]
 pub(crate) struct NativeHttpOptions {
     pub(crate) redirect_limit: usize,
-    /// One that the program has configured.
+    /// The client that the program has configured.
     pub(crate) client: Option<Result<reqwest::Client, HttpFailure>>,
 }
 
@@ -54,13 +54,13 @@ impl NativeHttpOptions {
     }
 }
 
-/// Makes a client of what `configure` is given and changes.
+/// Makes a client, configured by `configure`.
 ///
-/// TLS has been configured by then: reqwest by itself would panic in a process that has not
+/// TLS is configured before that: reqwest by itself would panic in a process that has not
 /// installed a cryptography provider. Redirects are followed here and not by reqwest, which
-/// compares only the last two origins: at the second redirect to a foreign one it gives that the
-/// `Authorization` after all. Connections are not kept for later: whoever comes back does so
-/// because one did not do.
+/// compares only the last two origins: after a second redirect within a foreign origin, it would
+/// send `Authorization` to it. Connections are not pooled: an event source reconnects because one
+/// has failed.
 pub(crate) fn build(
     configure: impl FnOnce(ClientBuilder) -> ClientBuilder,
 ) -> Result<reqwest::Client, HttpFailure> {
@@ -72,8 +72,8 @@ pub(crate) fn build(
     Ok(builder.build()?)
 }
 
-/// Makes requests, and follows redirects.
-#[derive(Debug, Clone)]
+/// Sends requests, and follows redirects.
+#[derive(Clone)]
 pub(crate) struct NativeHttpClient {
     client: reqwest::Client,
     redirect_limit: usize,
@@ -129,9 +129,9 @@ impl NativeHttpClient {
 
 /// Native only.
 impl<P> SourceBuilder<HttpConnector<P>> {
-    /// How many redirects are followed; the default is 20. One more is an error of kind
-    /// [`Redirect`](crate::sse::SourceErrorKind::Redirect); with 0 none is followed, and the first
-    /// one an error of kind [`Status`](crate::sse::SourceErrorKind::Status).
+    /// Sets how many redirects are followed. The default is 20. One more is an error of kind
+    /// [`Redirect`](crate::sse::SourceErrorKind::Redirect). With 0, none is followed, and a
+    /// redirect is an error of kind [`Status`](crate::sse::SourceErrorKind::Status).
     pub fn redirect_limit(self, redirects: usize) -> Self {
         self.map(|mut connector| {
             connector.options.redirect_limit = redirects;
@@ -139,12 +139,11 @@ impl<P> SourceBuilder<HttpConnector<P>> {
         })
     }
 
-    /// Makes requests with a client that is configured otherwise than the one that `configure` is
-    /// given: with a proxy, cookies, a TLS configuration of the program's own.
+    /// Configures the HTTP client: a proxy, cookies, a TLS configuration of the program's own.
     ///
-    /// Redirects stay a matter of [`redirect_limit`](Self::redirect_limit), whatever it says about
-    /// them. A header that it adds to every request is added after a redirect to another origin,
-    /// too: give an `Authorization` by [`header`](Self::header) instead.
+    /// [`redirect_limit`](Self::redirect_limit) replaces any redirect policy set here. A default
+    /// header set here is also sent after a redirect to another origin: set `Authorization` by
+    /// [`header`](Self::header) instead.
     ///
     /// ```
     /// use wsio::sse::EventSource;
@@ -164,7 +163,7 @@ impl<P> SourceBuilder<HttpConnector<P>> {
     }
 }
 
-/// The body of a response as it arrives.
+/// Returns the body of a response as it arrives.
 pub(crate) fn body(response: Response) -> BoxStream<'static, Result<Bytes, HttpFailure>> {
     response
         .bytes_stream()
@@ -172,7 +171,7 @@ pub(crate) fn body(response: Response) -> BoxStream<'static, Result<Bytes, HttpF
         .boxed()
 }
 
-/// Text as a header carries it, in UTF-8; `None` for what it cannot carry.
+/// Returns the value of a header, in UTF-8, or `None` if a header cannot carry `text`.
 pub(crate) fn header_value(text: &str) -> Option<HeaderValue> {
     HeaderValue::from_bytes(text.as_bytes()).ok()
 }

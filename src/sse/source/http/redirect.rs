@@ -10,16 +10,16 @@ use reqwest::{
 
 use crate::sse::source::http::{CheckedHttpRequest, HttpFailure};
 
-/// What to do after a response.
+/// Whether a response is a redirect.
 #[derive(Debug, PartialEq)]
 pub(super) enum Redirected {
-    /// It is the answer.
+    /// The response is the answer.
     No,
-    /// The request was changed into the next one.
+    /// The request was changed into the next one, which is to be sent.
     Yes,
 }
 
-/// Changes `request` into the one that the response wants next, if it wants one.
+/// Changes `request` into the next one, if the response is a redirect.
 pub(super) fn next(
     request: &mut CheckedHttpRequest,
     response: &Response,

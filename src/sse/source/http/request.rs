@@ -1,4 +1,6 @@
-//! What is asked for over HTTP.
+//! Requests over HTTP.
+
+use std::fmt;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
@@ -8,15 +10,15 @@ use reqwest::{
 };
 
 use super::{
-    super::{HasUrl, SourceError, SourceErrorKind, prepare::sealed::Sealed, query},
+    super::{SourceError, SourceErrorKind, query},
     http_client,
 };
 
-/// An HTTP request, before it is made: a URL, a method, headers and a body.
+/// An HTTP request: a URL, a method, headers and a body.
 ///
-/// What makes no sense in it is reported when it is made, as an error of kind
+/// It is checked when it is sent. If it is invalid, the attempt fails with an error of kind
 /// [`Invalid`](SourceErrorKind::Invalid), which is final.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use]
 pub struct HttpRequest {
     url: String,
@@ -26,7 +28,7 @@ pub struct HttpRequest {
 }
 
 impl HttpRequest {
-    /// A GET request for `url`, an absolute `http:` or `https:` URL, that accepts a
+    /// Creates a GET request for `url`, an absolute `http:` or `https:` URL, that accepts a
     /// `text/event-stream`.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -37,21 +39,21 @@ impl HttpRequest {
         }
     }
 
-    /// Changes the URL.
+    /// Sets the URL.
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = url.into();
         self
     }
 
-    /// Changes the method.
+    /// Sets the method.
     pub fn method(mut self, method: impl Into<String>) -> Self {
         self.method = method.into();
         self
     }
 
-    /// Sets a header, in place of what it was before. A browser leaves some headers out that are
-    /// for itself to set, `Cookie` for example, and asks another origin's server for leave first
-    /// if there are any but the plainest (Fetch § 2.2.2, § 4.8).
+    /// Sets a header, and replaces its earlier value. A browser omits the headers that only it may
+    /// set, such as `Cookie`; before it sends any but the safelisted headers to another origin, it
+    /// asks that server for permission (Fetch § 2.2.2, § 4.8).
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let name = name.into();
         self.headers
@@ -61,7 +63,7 @@ impl HttpRequest {
     }
 
     /// Sets the header `Authorization` to a name and a password (RFC 7617). Those in a URL, as in
-    /// `https://name:password@example.com/`, do the same, unless the header is there.
+    /// `https://name:password@example.com/`, have the same effect unless the header is set.
     pub fn basic_auth(self, name: impl AsRef<str>, password: impl AsRef<str>) -> Self {
         let value = basic(name.as_ref().as_bytes(), password.as_ref().as_bytes());
         self.header("Authorization", value)
@@ -73,12 +75,9 @@ impl HttpRequest {
         self
     }
 
-    /// With the id to resume after in the header `Last-Event-ID`. An id that a header cannot
-    /// carry unchanged travels as the query parameter `lastEventId` instead.
+    /// Sets the id to resume after: in the header `Last-Event-ID`, or, if a header cannot carry
+    /// it unchanged, in the query parameter `lastEventId`.
     pub(super) fn resuming_after(self, id: &str) -> Self {
-        if id.is_empty() {
-            return self;
-        }
         // A header's value is trimmed on its way.
         if id.trim_matches([' ', '\t']) == id && http_client::header_value(id).is_some() {
             self.header("Last-Event-ID", id)
@@ -88,15 +87,15 @@ impl HttpRequest {
         }
     }
 
+    /// Checks the request.
+    ///
     /// # Errors
     ///
-    /// Of kind [`Invalid`](SourceErrorKind::Invalid).
+    /// [`Invalid`](SourceErrorKind::Invalid), without a word of what may be secret.
     pub(super) fn parse(self) -> Result<CheckedHttpRequest, SourceError> {
         let mut url: Url = self.url.parse().map_err(invalid)?;
         if !matches!(url.scheme(), "http" | "https") {
-            // Not the whole URL: there may be a token in it.
-            let scheme = url.scheme();
-            return Err(invalid(format!("a URL with {scheme}: is not one of HTTP")));
+            return Err(invalid("the URL is not an http: or https: URL"));
         }
         let method: Method = self.method.parse().map_err(invalid)?;
         let mut headers = HeaderMap::new();
@@ -105,7 +104,7 @@ impl HttpRequest {
         for (name, value) in credentials.into_iter().chain(self.headers) {
             let name: HeaderName = name.parse().map_err(invalid)?;
             let value = http_client::header_value(&value)
-                .ok_or_else(|| invalid(format!("the header {name} has an invalid value")))?;
+                .ok_or_else(|| invalid(format!("the value of the header {name} is invalid")))?;
             headers.insert(name, value);
         }
         Ok(CheckedHttpRequest {
@@ -117,8 +116,26 @@ impl HttpRequest {
     }
 }
 
+/// Shows the URL without user, password, query and fragment, and of the headers only the names.
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = Url::parse(&self.url).map(|mut url| {
+            remove_userinfo(&mut url);
+            url.set_query(None);
+            url.set_fragment(None);
+            url
+        });
+        let names = self.headers.iter().map(|(name, _)| name);
+        f.debug_struct("HttpRequest")
+            .field("method", &self.method)
+            .field("url", &url.as_ref().map_or("invalid", Url::as_str))
+            .field("headers", &names.collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
 /// A request that can be sent.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct CheckedHttpRequest {
     pub(crate) url: Url,
     pub(crate) method: Method,
@@ -131,30 +148,26 @@ fn basic(name: &[u8], password: &[u8]) -> String {
     format!("Basic {credentials}")
 }
 
-/// Takes the name and the password out of a URL: no browser takes such a one, and natively they
-/// have to stay behind when a redirect leads to another origin.
+/// Takes the name and the password out of a URL: no browser accepts a URL with them, and natively
+/// they must not follow a redirect to another origin.
 fn credentials(url: &mut Url) -> Option<String> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
     let name = query::decode(url.username());
     let password = query::decode(url.password().unwrap_or_default());
-    // A URL of HTTP has a host, and so can have them, or none.
+    remove_userinfo(url);
+    Some(basic(&name, &password))
+}
+
+fn remove_userinfo(url: &mut Url) {
+    // These fail only for a URL without a host, which has no userinfo either.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    Some(basic(&name, &password))
 }
 
 fn invalid(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> SourceError {
     SourceError::new(SourceErrorKind::Invalid, source)
-}
-
-impl Sealed for HttpRequest {}
-
-impl HasUrl for HttpRequest {
-    fn with_url(self, url: String) -> Self {
-        self.url(url)
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What is made of the answer.
+//! Responses over HTTP: their check, their body, and why there is none.
 
 use std::{
     fmt, io,
@@ -19,8 +19,8 @@ use super::{
     http_client,
 };
 
-/// Checks the answer as WHATWG HTML § 9.2.3 does: nothing but 200 with a `text/event-stream` will
-/// do. Any parameter of that type is passed over, since an event stream is always UTF-8.
+/// Checks a response as WHATWG HTML § 9.2.3 does: only status 200 with a `text/event-stream`
+/// passes. Parameters of that type are ignored, since an event stream is always UTF-8.
 pub(super) fn check(response: &Response) -> Result<(), SourceError> {
     let headers = response.headers();
     let status = response.status().as_u16();
@@ -37,13 +37,18 @@ pub(super) fn check(response: &Response) -> Result<(), SourceError> {
     let found = text(headers, CONTENT_TYPE).unwrap_or_default();
     Err(SourceError::new(
         SourceErrorKind::ContentType,
-        format!("the content type is {found:?}"),
+        format!("the content type is {:?}", essence(found)),
     ))
 }
 
 fn is_event_stream(content_type: &str) -> bool {
+    essence(content_type).eq_ignore_ascii_case(super::EVENT_STREAM)
+}
+
+/// Returns a content type without its parameters.
+fn essence(content_type: &str) -> &str {
     let essence = content_type.split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case(super::EVENT_STREAM)
+    essence.trim()
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -53,9 +58,9 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 /// Why there is no response.
 #[derive(Debug, Clone)]
 pub(crate) enum HttpFailure {
-    /// Of the library or the network, or what a browser does not tell apart.
+    /// An error of reqwest or of the network; a browser does not distinguish them.
     Reqwest(Arc<reqwest::Error>),
-    /// The response says to look elsewhere, and that was not possible.
+    /// A redirect could not be followed.
     #[allow(dead_code, reason = "a browser hides it")]
     Redirect(StatusCode, &'static str),
     /// `https:` in a build without TLS, or on a system without certificates.

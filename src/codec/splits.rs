@@ -1,4 +1,4 @@
-//! For the codecs' tests: the same input whole, byte by byte, and cut in two everywhere.
+//! Runs one input of a codec whole, byte by byte, and split in two everywhere.
 
 use bytes::BytesMut;
 use tokio_util::codec::Decoder;
@@ -73,13 +73,13 @@ macro_rules! decodes {
         fn $name() {
             let input: &[u8] = $input;
             let expected = vec![$($outcome),*];
-            let cuts = crate::codec::cuts::run(&mut $codec, input, usize::MAX);
-            assert_eq!(cuts, expected, "whole");
-            let cuts = crate::codec::cuts::run(&mut $codec, input, 1);
-            assert_eq!(cuts, expected, "byte by byte");
+            let outcomes = crate::codec::splits::run(&mut $codec, input, usize::MAX);
+            assert_eq!(outcomes, expected, "whole");
+            let outcomes = crate::codec::splits::run(&mut $codec, input, 1);
+            assert_eq!(outcomes, expected, "byte by byte");
             for cut in 0..=input.len() {
-                let cuts = crate::codec::cuts::run_in_two(&mut $codec, input, cut);
-                assert_eq!(cuts, expected, "cut at {cut}");
+                let outcomes = crate::codec::splits::run_in_two(&mut $codec, input, cut);
+                assert_eq!(outcomes, expected, "cut at {cut}");
             }
         }
     )+};

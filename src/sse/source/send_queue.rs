@@ -1,4 +1,4 @@
-//! The events that are to be sent.
+//! The queue of events to be sent.
 
 use std::{
     collections::VecDeque,
@@ -11,27 +11,27 @@ use futures::Sink;
 
 use super::{
     Connector, SourceError, SourceErrorKind,
-    machine::{Machine, Phase},
+    machine::{SourceMachine, SourcePhase},
 };
 use crate::sse::{SseEvent, encoder::encode_event};
 
-/// Events that were accepted, until a connection has taken them and flushed them.
+/// Accepted events, until a connection has flushed them.
 ///
-/// What a connection that broke had taken and not flushed may have arrived or not; it is sent
-/// again over the next one. What it had flushed may not have arrived either, and is not kept: no
-/// transport tells what became of it.
+/// Events that a lost connection had taken but not flushed may or may not have arrived; they are
+/// sent again over the next one. Flushed events may be lost as well, but are not kept: no transport
+/// reports their fate.
 #[derive(Debug)]
-pub(super) struct Outbox {
-    /// Not given to the connection yet.
+pub(super) struct SendQueue {
+    /// Not written to the connection yet.
     waiting: VecDeque<Bytes>,
-    /// Given to the connection, and not flushed yet.
+    /// Written to the connection, and not flushed yet.
     unflushed: VecDeque<Bytes>,
-    /// Of both.
+    /// The bytes of both.
     bytes: usize,
     limit: usize,
 }
 
-impl Outbox {
+impl SendQueue {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             waiting: VecDeque::new(),
@@ -41,7 +41,7 @@ impl Outbox {
         }
     }
 
-    /// The connection is gone, and what it had taken is to be sent again, in the same order.
+    /// Queues all unflushed events again, in the same order, since the connection is gone.
     pub(super) fn disconnected(&mut self) {
         self.unflushed.append(&mut self.waiting);
         std::mem::swap(&mut self.waiting, &mut self.unflushed);
@@ -65,8 +65,8 @@ impl Outbox {
         self.bytes >= self.limit
     }
 
-    /// Gives the connection what is waiting.
-    fn poll_give<S: Sink<Bytes>>(
+    /// Writes the waiting events to the connection.
+    fn poll_write<S: Sink<Bytes>>(
         &mut self,
         cx: &mut Context<'_>,
         mut body: Pin<&mut S>,
@@ -79,32 +79,32 @@ impl Outbox {
         Poll::Ready(Ok(()))
     }
 
-    /// Gives the connection what is waiting, until all of it is out of its hands.
+    /// Writes the waiting events to the connection, and flushes it.
     fn poll_flush<S: Sink<Bytes>>(
         &mut self,
         cx: &mut Context<'_>,
         mut body: Pin<&mut S>,
     ) -> Poll<Result<(), S::Error>> {
-        ready!(self.poll_give(cx, body.as_mut()))?;
+        ready!(self.poll_write(cx, body.as_mut()))?;
         ready!(body.poll_flush(cx))?;
         self.flushed();
         Poll::Ready(Ok(()))
     }
 }
 
-/// Sending: pending while there is no connection.
-impl<C> Machine<C>
+/// Sending; it is pending while no connection is open.
+impl<C> SourceMachine<C>
 where
     C: Connector,
     C::Body: Sink<Bytes>,
     <C::Body as Sink<Bytes>>::Error: Into<SourceError>,
 {
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
-        self.poll_with(cx, |outbox, cx, body| {
-            if outbox.is_full() {
-                outbox.poll_flush(cx, body)
+        self.poll_with(cx, |queue, cx, body| {
+            if queue.is_full() {
+                queue.poll_flush(cx, body)
             } else {
-                outbox.poll_give(cx, body)
+                queue.poll_write(cx, body)
             }
         })
     }
@@ -113,23 +113,23 @@ where
         if self.is_closed() {
             return Err(SourceError::bare(SourceErrorKind::NotOpen));
         }
-        self.outbox.push(event)
+        self.queue.push(event)
     }
 
-    /// To flush is no error, and nothing to wait for, as long as there is nothing to lose.
+    /// Flushes. Without unflushed events it succeeds at once, connected or not.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
-        if self.outbox.bytes == 0 {
+        if self.queue.bytes == 0 {
             return Poll::Ready(Ok(()));
         }
-        self.poll_with(cx, Outbox::poll_flush)
+        self.poll_with(cx, SendQueue::poll_flush)
     }
 
     pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
         ready!(self.poll_flush(cx))?;
         self.is_closing = true;
         self.shared.sender.register(cx.waker());
-        if let Phase::Open(open) = &mut self.phase {
-            // Everything was flushed: that the connection did not end well is no loss.
+        if let SourcePhase::Open(open) = &mut self.phase {
+            // All events were flushed, so that an error while closing loses none.
             let _ = ready!(open.body.as_mut().poll_close(cx));
         }
         self.close();
@@ -141,27 +141,27 @@ where
         &mut self,
         cx: &mut Context<'_>,
         poll: impl FnOnce(
-            &mut Outbox,
+            &mut SendQueue,
             &mut Context<'_>,
             Pin<&mut C::Body>,
         ) -> Poll<Result<(), <C::Body as Sink<Bytes>>::Error>>,
     ) -> Poll<Result<(), SourceError>> {
-        // Not only the connection wakes: so does its end, the next one, and a handle that closes,
-        // which is why this comes before looking whether one has.
+        // The end of the connection, the next one and a close by a handle wake the sender, too.
+        // Registering comes before the check for a close, so that none is missed.
         self.shared.sender.register(cx.waker());
         if self.is_closed() {
             self.close();
             return Poll::Ready(Err(SourceError::bare(SourceErrorKind::NotOpen)));
         }
-        let Phase::Open(open) = &mut self.phase else {
+        let SourcePhase::Open(open) = &mut self.phase else {
             return Poll::Pending;
         };
-        if open.is_broken() {
+        if open.has_failed_to_send() {
             return Poll::Pending;
         }
-        match poll(&mut self.outbox, cx, open.body.as_mut()) {
+        match poll(&mut self.queue, cx, open.body.as_mut()) {
             Poll::Ready(Err(error)) => {
-                open.note_broken(error.into());
+                open.note_failed_send(error.into());
                 self.shared.reader.wake();
                 Poll::Pending
             }

@@ -1,5 +1,5 @@
-//! For the tests: the same input whole, byte by byte, and cut in two everywhere, through
-//! everything that reads event streams.
+//! Runs one input whole, byte by byte, and split in two everywhere, through every reader of event
+//! streams.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::sse::{SseCodec, SseDecoder, SseError, SseErrorKind, SseEvent, SseItem
 #[derive(Debug, PartialEq)]
 pub(super) struct Outcome {
     pub(super) items: Vec<Item>,
-    pub(super) last_event_id: String,
+    pub(super) last_event_id: Option<String>,
     pub(super) reconnection_time: Option<Duration>,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn decoder(limits: Limits, pieces: &[&[u8]]) -> Outcome {
     items.extend(decoder.by_ref().map(item));
     Outcome {
         items,
-        last_event_id: decoder.last_event_id().to_owned(),
+        last_event_id: decoder.last_event_id().map(str::to_owned),
         reconnection_time: decoder.reconnection_time(),
     }
 }
@@ -48,7 +48,7 @@ pub(super) fn late_decoder(limits: Limits, pieces: &[&[u8]]) -> Outcome {
     decoder.end();
     Outcome {
         items: decoder.by_ref().map(item).collect(),
-        last_event_id: decoder.last_event_id().to_owned(),
+        last_event_id: decoder.last_event_id().map(str::to_owned),
         reconnection_time: decoder.reconnection_time(),
     }
 }
@@ -68,7 +68,7 @@ pub(super) fn codec(limits: Limits, pieces: &[&[u8]]) -> Outcome {
     }
     Outcome {
         items,
-        last_event_id: codec.last_event_id().to_owned(),
+        last_event_id: codec.last_event_id().map(str::to_owned),
         reconnection_time: codec.reconnection_time(),
     }
 }
@@ -79,7 +79,7 @@ pub(super) fn reader(limits: Limits, pieces: &[&[u8]]) -> Outcome {
     let items = reader.by_ref().map(item).collect();
     Outcome {
         items: items.now_or_never().expect("nothing to wait for"),
-        last_event_id: reader.last_event_id().to_owned(),
+        last_event_id: reader.last_event_id().map(str::to_owned),
         reconnection_time: reader.reconnection_time(),
     }
 }
@@ -134,8 +134,8 @@ macro_rules! decodes {
     ($($name:ident: $input:expr $(, $limits:expr)? => [$($item:expr),* $(,)?];)+) => {$(
         #[test]
         fn $name() {
-            let limits = crate::sse::decoder::cuts::decodes!(@limits $($limits)?);
-            crate::sse::decoder::cuts::assert_decodes(limits, $input, &[$($item),*]);
+            let limits = crate::sse::decoder::tests::splits::decodes!(@limits $($limits)?);
+            crate::sse::decoder::tests::splits::assert_decodes(limits, $input, &[$($item),*]);
         }
     )+};
     (@limits) => { (crate::sse::MAX_LINE, crate::sse::MAX_EVENT) };

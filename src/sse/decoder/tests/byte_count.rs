@@ -3,8 +3,8 @@
 use crate::sse::{
     MAX_EVENT, MAX_LINE,
     decoder::{
-        cuts::{Limits, codec, decoder, late_decoder, reader},
-        work,
+        byte_count,
+        tests::splits::{Limits, codec, decoder, late_decoder, reader},
     },
 };
 
@@ -47,13 +47,13 @@ fn s2_the_work_is_proportional_to_the_bytes_in_any_pieces() {
             let pieces: Vec<_> = stream.chunks(size).collect();
             for limits in all_limits {
                 for decode in [decoder, late_decoder, codec, reader] {
-                    work::counted();
+                    byte_count::take();
                     decode(limits, &pieces);
-                    let (work, bytes) = (work::counted(), stream.len());
+                    let (count, bytes) = (byte_count::take(), stream.len());
                     let start = String::from_utf8_lossy(&stream[..20]);
-                    assert!(work >= bytes / 2, "{work} of {bytes}: {start:?}");
+                    assert!(count >= bytes / 2, "{count} of {bytes}: {start:?}");
                     let most = TIMES * bytes;
-                    assert!(work <= most, "{work} of {bytes} by {size}: {start:?}");
+                    assert!(count <= most, "{count} of {bytes} by {size}: {start:?}");
                 }
             }
         }
