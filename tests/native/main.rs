@@ -6,6 +6,7 @@
 mod support;
 
 mod accepting;
+mod adopting;
 mod carrying;
 mod closing;
 mod codecs;
