@@ -30,8 +30,9 @@ use super::{
     transport::{HandshakeTransport, Transport},
 };
 use crate::{
-    Error, ErrorKind, address,
-    backend::{Endpoint, Negotiated},
+    Error, ErrorKind,
+    address::{self, Endpoint},
+    backend::Negotiated,
     options::Options,
     target::frames::Role,
 };
