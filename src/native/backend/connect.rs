@@ -1,6 +1,5 @@
 //! Opening a connection: name, TCP, TLS, handshake.
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use http::{
     HeaderName, HeaderValue,
     header::{
@@ -9,7 +8,6 @@ use http::{
         TRANSFER_ENCODING, UPGRADE,
     },
 };
-use percent_encoding::percent_decode_str;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     client_async,
@@ -33,6 +31,7 @@ use crate::{
     Error, ErrorKind, address,
     backend::{Endpoint, Negotiated},
     options::Options,
+    target::basic_auth,
     target::frames::Role,
 };
 
@@ -123,19 +122,13 @@ impl Address {
     }
 }
 
-/// Takes the user and the password out of a URL, as the value of `Authorization` (RFC 7617).
+/// Takes the user and the password out of a URL, as the value of `Authorization`.
 fn take_credentials(url: &mut Url) -> Option<HeaderValue> {
-    if url.username().is_empty() && url.password().is_none() {
-        return None;
-    }
-    let user = percent_decode_str(url.username());
-    let password = percent_decode_str(url.password().unwrap_or_default());
-    let pair: Vec<u8> = user.chain([b':']).chain(password).collect();
+    let value = basic_auth::from_userinfo(url.username(), url.password())?;
     // A URL with a host can have both, or neither.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    let mut value =
-        HeaderValue::try_from(format!("Basic {}", BASE64_STANDARD.encode(pair))).ok()?;
+    let mut value = HeaderValue::try_from(value).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
