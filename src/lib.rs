@@ -71,6 +71,8 @@ mod io;
 mod message;
 mod options;
 mod pair;
+#[cfg(any(feature = "json", feature = "cbor", feature = "sse"))]
+mod positioned_error;
 #[cfg(feature = "sse")]
 pub mod sse;
 mod target;

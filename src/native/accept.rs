@@ -183,7 +183,7 @@ impl Acceptor {
         let handshake = self.handshake(&mut io, answer);
         match within(self.handshake_timeout, handshake).await? {
             Ok((negotiated, read)) => Ok(self.open_framed(io, Role::Server, &read, negotiated)),
-            Err(Unopened::Refused(response)) => Err(server_handshake::refuse(io, response).await),
+            Err(Unopened::Refused(response)) => Err(server_handshake::refuse(io, *response).await),
             Err(Unopened::Broken(error)) => Err(server_handshake::broken(error)),
         }
     }
@@ -198,7 +198,7 @@ impl Acceptor {
         F: FnOnce(UpgradeRequest) -> A,
         A: Future<Output = Result<UpgradeResponse, Refusal>>,
     {
-        let refused = |refusal: Refusal| Unopened::Refused(refusal.into_response());
+        let refused = |refusal: Refusal| Unopened::Refused(Box::new(refusal.into_response()));
         let (request, read) = server_handshake::read_request(io).await?;
         let url = request.uri().to_string();
         let mut response: Response<()> = server_handshake::switch(&request);

@@ -1,4 +1,4 @@
-//! What a builder can be told natively.
+//! The options of a connection that only a native client has.
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
@@ -11,15 +11,19 @@ use crate::{
 
 /// Native only.
 impl Builder {
-    /// Adds a header to the request of the opening handshake. What is not a header is reported by
-    /// [`connect`](Builder::connect), as [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption).
+    /// Adds a header to the request of the opening handshake.
+    ///
+    /// A `Host` replaces the one of the URL, and an `Authorization` the one made of the URL's user
+    /// and password. [`connect`](Builder::connect) fails with
+    /// [`ErrorKind::InvalidOption`](crate::ErrorKind::InvalidOption) if a header is invalid, or if
+    /// it belongs to the handshake itself, such as `Upgrade` and `Sec-WebSocket-Protocol`.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.setup.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Makes the transport with `connector`, which is given the host and the port, instead of by
-    /// TCP: through a proxy, over a Unix socket, in memory. For a `wss:` URL, TLS is put on top.
+    /// Opens the transport with `connector` instead of TCP: through a proxy, over a Unix socket, in
+    /// memory. `connector` gets the host and the port. For a `wss:` URL, TLS runs on top.
     ///
     /// ```
     /// use tokio::net::TcpStream;
@@ -44,31 +48,29 @@ impl Builder {
         self
     }
 
-    /// Sends a Ping after every `interval` in which nothing was received, and takes the
-    /// connection for lost when nothing is received within `timeout` after it. Off by default.
+    /// Sends a Ping after every `interval` in which nothing was received, and ends the connection
+    /// as lost if nothing is received within `timeout` after it. Off by default.
     ///
-    /// Anything received counts, not only a Pong. The clock is looked at by whoever polls the
-    /// connection: there is no task behind it.
+    /// Any traffic counts, not only a Pong. There is no task behind this: the clock is checked only
+    /// while the connection is polled.
     pub fn keepalive(mut self, interval: Duration, timeout: Duration) -> Self {
         self.setup.keepalive = Some((interval, timeout));
         self
     }
 
-    /// Uses this rustls configuration for `wss:`: own roots, client certificates, another
-    /// cryptography provider.
+    /// Sets the rustls configuration for `wss:`, with other roots, client certificates, or another
+    /// cryptography provider. Replaces a connector of native-tls.
     #[cfg(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))]
     pub fn rustls_config(mut self, config: Arc<rustls::ClientConfig>) -> Self {
-        self.setup.tls.config = Some(config);
+        self.setup.tls.use_rustls(config);
         self
     }
 
-    /// Uses this connector of the platform's TLS for `wss:`.
-    #[cfg(all(
-        feature = "native-tls",
-        not(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))
-    ))]
+    /// Sets the connector of native-tls, the platform's TLS, for `wss:`. Replaces a configuration
+    /// of rustls, which is the default if a feature for it is on.
+    #[cfg(feature = "native-tls")]
     pub fn native_tls_connector(mut self, connector: native_tls::TlsConnector) -> Self {
-        self.setup.tls.config = Some(connector);
+        self.setup.tls.use_native_tls(connector);
         self
     }
 }

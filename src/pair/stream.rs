@@ -89,11 +89,12 @@ impl WsStream {
 
     /// Splits the connection into two halves, which can move to different tasks.
     ///
-    /// Unlike the halves of `futures::StreamExt::split`, they share no lock, and the sender holds
-    /// no message back. The connection closes when both are dropped.
+    /// They come in the order of `futures::StreamExt::split`, whose halves share a lock and whose
+    /// sender holds one message back until it is flushed; these do not. The connection closes when
+    /// both are dropped.
     #[must_use]
-    pub fn split(self) -> (WsReceiver, WsSender) {
-        (self.receiver, self.sender)
+    pub fn split(self) -> (WsSender, WsReceiver) {
+        (self.sender, self.receiver)
     }
 
     pub(crate) fn from_halves(receiver: WsReceiver, sender: WsSender) -> Self {

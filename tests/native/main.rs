@@ -6,6 +6,7 @@
 mod support;
 
 mod accepting;
+mod adopting;
 mod carrying;
 mod closing;
 mod codecs;
@@ -21,7 +22,7 @@ mod requesting;
 mod script;
 mod seam;
 mod source_backoff;
-mod source_cuts;
+mod source_breaks;
 mod source_network;
 mod source_refused;
 mod source_resuming;
@@ -30,3 +31,4 @@ mod sources;
 mod sse;
 mod timers;
 mod tls;
+mod waiting;

@@ -12,6 +12,8 @@ use rustls::{
 pub(crate) struct Identity {
     pub(crate) server: Arc<ServerConfig>,
     pub(crate) client: Arc<ClientConfig>,
+    /// The certificate, in PEM.
+    pub(crate) pem: String,
 }
 
 impl Identity {
@@ -35,6 +37,7 @@ impl Identity {
         Self {
             server: Arc::new(server.unwrap()),
             client: Arc::new(client),
+            pem: made.cert.pem(),
         }
     }
 }
@@ -112,10 +115,28 @@ mod with_tls {
         assert!(server.is_err());
     }
 
+    /// Also where rustls is the default.
+    #[cfg(feature = "native-tls")]
+    #[tokio::test]
+    async fn c6_a_connector_of_native_tls_is_used() {
+        let identity = Identity::of("a.example");
+        let root = native_tls::Certificate::from_pem(identity.pem.as_bytes()).unwrap();
+        let connector = native_tls::TlsConnector::builder()
+            .add_root_certificate(root)
+            .build()
+            .unwrap();
+        let (builder, accepting) = piped("wss://a.example/chat", &identity);
+        let connecting = builder.native_tls_connector(connector).connect();
+        let serving = async { wsio::native::accept(accepting.await.unwrap()).await };
+        let (client, server) = join!(connecting, serving);
+        client.unwrap();
+        assert_eq!(server.unwrap().0.url(), "/chat");
+    }
+
     #[cfg(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))]
     mod rustls_config {
         use futures::StreamExt;
-        use rustls::CertificateError;
+        use rustls::{CertificateError, HandshakeKind};
         use tokio::{
             io::{AsyncReadExt, AsyncWriteExt},
             net::{TcpListener, TcpStream},
@@ -154,6 +175,76 @@ mod with_tls {
             };
             let both = async { join!(serving, asking).0 };
             assert_eq!(tokio::time::timeout(LONG, both).await.unwrap(), 1 << 20);
+        }
+
+        /// How the handshakes of some connections made one after the other went.
+        async fn handshakes(
+            identity: &Identity,
+            change: impl Fn(Builder) -> Builder,
+        ) -> Vec<HandshakeKind> {
+            let mut kinds = Vec::new();
+            for _ in 0..3 {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let address = listener.local_addr().unwrap();
+                let acceptor = TlsAcceptor::from(Arc::clone(&identity.server));
+                let serving = async {
+                    let (tcp, _) = listener.accept().await.unwrap();
+                    let tls = acceptor.accept(tcp).await.unwrap();
+                    kinds.push(tls.get_ref().1.handshake_kind().unwrap());
+                    accept(tls).await.unwrap()
+                };
+                let builder = change(WsMeta::builder(format!("wss://{address}/")));
+                let (client, (_server, mut stream)) = join!(builder.connect(), serving);
+                let (client, _stream) = client.unwrap();
+                join!(client.close(), stream.next());
+            }
+            kinds
+        }
+
+        #[tokio::test]
+        async fn c6_sessions_of_a_configuration_given_are_resumed() {
+            let identity = Identity::of("127.0.0.1");
+            let config = Arc::clone(&identity.client);
+            let kinds = handshakes(&identity, |it| it.rustls_config(Arc::clone(&config))).await;
+            use HandshakeKind::{Full, Resumed};
+            assert_eq!(kinds, [Full, Resumed, Resumed]);
+        }
+
+        /// Runs itself again in a process whose certificates of the system are its own.
+        #[cfg(feature = "rustls-native-roots")]
+        #[tokio::test]
+        async fn c6_sessions_of_the_default_configuration_are_resumed() {
+            const NAME: &str = "c6_sessions_of_the_default_configuration_are_resumed";
+            const CHILD: &str = "WSIO_TEST_WITH_OWN_ROOTS";
+            if let (Some(_), Some(roots)) =
+                (std::env::var_os(CHILD), std::env::var_os("SSL_CERT_FILE"))
+            {
+                let identity = Identity::of("127.0.0.1");
+                std::fs::write(roots, &identity.pem).unwrap();
+                let kinds = handshakes(&identity, |it| it).await;
+                use HandshakeKind::{Full, Resumed};
+                assert_eq!(kinds, [Full, Resumed, Resumed]);
+                return;
+            }
+            let (_, module) = module_path!().split_once("::").unwrap();
+            let roots = format!(
+                "{}/roots-{}.pem",
+                env!("CARGO_TARGET_TMPDIR"),
+                std::process::id()
+            );
+            let child = tokio::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", &format!("{module}::{NAME}")])
+                .env(CHILD, "1")
+                .env("SSL_CERT_FILE", &roots)
+                .env_remove("SSL_CERT_DIR")
+                .output();
+            let output = tokio::time::timeout(LONG, child).await.unwrap().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout);
+            std::fs::remove_file(roots).unwrap();
+            assert!(
+                text.contains("1 passed") && output.status.success(),
+                "{text}"
+            );
         }
 
         #[tokio::test]

@@ -45,7 +45,8 @@ impl Need {
     }
 }
 
-const NATIVE: &str = "--features tokio-io,futures-io,json,cbor,http,rustls-webpki-roots";
+const NATIVE: &str =
+    "--features tokio-io,futures-io,json,cbor,http,rustls-webpki-roots,rustls-native-roots";
 const WASM: &str = "--target wasm32-unknown-unknown --features tokio-io,futures-io,json,cbor,http";
 /// Mode variables that exclude each other start so.
 const MODE: &str = "WASM_BINDGEN_USE_";

@@ -70,7 +70,7 @@ pub(crate) enum Received {
 }
 
 /// How many frames that bring no message are read until other tasks get their turn.
-const FRAMES_PER_POLL: usize = 256;
+pub(super) const FRAMES_PER_POLL: usize = 256;
 
 /// How many bytes of answers to Pings may wait. Beyond them only the latest Ping is answered, which
 /// RFC 6455 § 5.5.3 allows, so that a peer that pings and does not read costs no memory.

@@ -41,7 +41,7 @@ const MAX_DISCARDED: usize = 1 << 20;
 /// An opening handshake that did not open a connection.
 pub(crate) enum Unopened {
     /// The request is to be answered with this.
-    Refused(Response<Vec<u8>>),
+    Refused(Box<Response<Vec<u8>>>),
     Broken(io::Error),
 }
 
@@ -60,7 +60,7 @@ fn refused(status: StatusCode, reason: &str) -> Unopened {
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    Unopened::Refused(response)
+    Unopened::Refused(Box::new(response))
 }
 
 /// Reads a request for a WebSocket. Returns it with the bytes behind it, which are frames already.
@@ -74,11 +74,10 @@ pub(crate) async fn read_request(
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
         // The first bytes tell whether this is HTTP, and every line whether it is well-formed.
-        if before == 0 || read[before..].contains(&b'\n') {
-            if let Some((len, request)) = Request::try_parse(&read).map_err(malformed)? {
-                check(request.headers())?;
-                return Ok((request, read.split_off(len)));
-            }
+        let is_worth_parsing = before == 0 || read[before..].contains(&b'\n');
+        if is_worth_parsing && let Some((len, request)) = parse(&read)? {
+            check(request.headers())?;
+            return Ok((request, read.split_off(len)));
         }
         if read.len() >= MAX_HEAD {
             return Err(too_large());
@@ -86,14 +85,15 @@ pub(crate) async fn read_request(
     }
 }
 
-fn malformed(error: tungstenite::Error) -> Unopened {
-    match error {
+/// Parses a request and returns it with the length of its head, if that is there whole.
+fn parse(read: &[u8]) -> Result<Option<(usize, Request<()>)>, Unopened> {
+    Request::try_parse(read).map_err(|error| match error {
         tungstenite::Error::Capacity(_) => too_large(),
         tungstenite::Error::Protocol(ProtocolError::WrongHttpMethod) => {
             refused(StatusCode::METHOD_NOT_ALLOWED, "")
         }
         _ => refused(StatusCode::BAD_REQUEST, "not a request of HTTP/1.1"),
-    }
+    })
 }
 
 fn too_large() -> Unopened {

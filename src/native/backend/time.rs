@@ -66,7 +66,7 @@ impl NativeTimer {
         let (id, sleep) = self.sleep.as_mut()?;
         let current = Handle::try_current().ok()?;
         // A runtime that shuts down fires all of its timers.
-        (current.id() == *id && !sleep.is_elapsed()).then(|| sleep.as_mut())
+        (current.id() == *id && !sleep.is_elapsed()).then_some(sleep.as_mut())
     }
 }
 

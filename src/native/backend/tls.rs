@@ -1,71 +1,168 @@
-//! TLS for `wss:`, by whichever library the features name.
+//! TLS for `wss:`, by the libraries that the features select.
 
-use std::io;
+use std::{io, sync::OnceLock};
+
+use tokio::runtime::Handle;
+
+use super::transport::Transport;
+
+/// The configuration of TLS that the program gives for a connection, or the process's default.
+#[derive(Clone, Default)]
+pub(crate) struct Tls {
+    given: Option<TlsConfig>,
+}
+
+/// A configuration for one of the libraries.
+#[derive(Clone)]
+enum TlsConfig {
+    #[cfg(not(any(
+        feature = "rustls-native-roots",
+        feature = "rustls-webpki-roots",
+        feature = "native-tls"
+    )))]
+    None,
+    #[cfg(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))]
+    Rustls(std::sync::Arc<::rustls::ClientConfig>),
+    #[cfg(feature = "native-tls")]
+    NativeTls(native_tls::TlsConnector),
+}
+
+impl Tls {
+    pub(crate) const SUPPORTED: bool = cfg!(any(
+        feature = "rustls-native-roots",
+        feature = "rustls-webpki-roots",
+        feature = "native-tls"
+    ));
+
+    #[cfg(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))]
+    pub(crate) fn use_rustls(&mut self, config: std::sync::Arc<::rustls::ClientConfig>) {
+        self.given = Some(TlsConfig::Rustls(config));
+    }
+
+    #[cfg(feature = "native-tls")]
+    pub(crate) fn use_native_tls(&mut self, connector: native_tls::TlsConnector) {
+        self.given = Some(TlsConfig::NativeTls(connector));
+    }
+
+    /// Runs the handshake of TLS with `host` over `io`.
+    pub(crate) async fn secure(
+        self,
+        host: &str,
+        io: Box<dyn Transport>,
+    ) -> io::Result<Box<dyn Transport>> {
+        let config = match self.given {
+            Some(config) => config,
+            None => default_config().await?,
+        };
+        match config {
+            #[cfg(not(any(
+                feature = "rustls-native-roots",
+                feature = "rustls-webpki-roots",
+                feature = "native-tls"
+            )))]
+            TlsConfig::None => {
+                drop(io);
+                let message = format!("no TLS feature is on, {host} needs one");
+                Err(io::Error::new(io::ErrorKind::Unsupported, message))
+            }
+            #[cfg(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))]
+            TlsConfig::Rustls(config) => {
+                let name = ::rustls::pki_types::ServerName::try_from(host.to_owned())
+                    .map_err(io::Error::other)?;
+                let connector = tokio_rustls::TlsConnector::from(config);
+                Ok(Box::new(connector.connect(name, io).await?))
+            }
+            #[cfg(feature = "native-tls")]
+            TlsConfig::NativeTls(connector) => {
+                let connector = tokio_native_tls::TlsConnector::from(connector);
+                let connected = connector.connect(host, io).await;
+                Ok(Box::new(connected.map_err(io::Error::other)?))
+            }
+        }
+    }
+
+    /// Configures an HTTP client with the process's default. The first call may read files.
+    #[cfg(feature = "http")]
+    pub(crate) fn configure(builder: reqwest::ClientBuilder) -> io::Result<reqwest::ClientBuilder> {
+        Ok(match load_default()? {
+            #[cfg(not(any(
+                feature = "rustls-native-roots",
+                feature = "rustls-webpki-roots",
+                feature = "native-tls"
+            )))]
+            TlsConfig::None => builder,
+            #[cfg(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))]
+            TlsConfig::Rustls(config) => builder.tls_backend_preconfigured((*config).clone()),
+            #[cfg(feature = "native-tls")]
+            TlsConfig::NativeTls(_) => builder,
+        })
+    }
+}
+
+/// The one default configuration of the process: it keeps the sessions that later connections
+/// resume.
+static DEFAULT: OnceLock<TlsConfig> = OnceLock::new();
+
+/// Returns the default configuration. Loads it on a thread for blocking work the first time, since
+/// that reads the certificates of the system.
+async fn default_config() -> io::Result<TlsConfig> {
+    match (DEFAULT.get(), Handle::try_current()) {
+        (Some(config), _) => Ok(config.clone()),
+        (None, Ok(runtime)) => {
+            let loading = runtime.spawn_blocking(load_default);
+            loading.await.map_err(io::Error::other)?
+        }
+        (None, Err(_)) => load_default(),
+    }
+}
+
+fn load_default() -> io::Result<TlsConfig> {
+    if let Some(config) = DEFAULT.get() {
+        return Ok(config.clone());
+    }
+    let config = load()?;
+    Ok(DEFAULT.get_or_init(|| config).clone())
+}
+
+#[cfg(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))]
+use self::rustls::load;
+
+#[cfg(all(
+    feature = "native-tls",
+    not(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))
+))]
+fn load() -> io::Result<TlsConfig> {
+    let connector = native_tls::TlsConnector::new().map_err(io::Error::other)?;
+    Ok(TlsConfig::NativeTls(connector))
+}
 
 #[cfg(not(any(
     feature = "rustls-native-roots",
     feature = "rustls-webpki-roots",
     feature = "native-tls"
 )))]
-pub(crate) use self::none::Tls;
-#[cfg(all(
-    feature = "native-tls",
-    not(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))
-))]
-pub(crate) use self::openssl::Tls;
-#[cfg(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))]
-pub(crate) use self::rustls::Tls;
-use super::transport::Transport;
-
-/// A transport with TLS on top.
-type Secured = io::Result<Box<dyn Transport>>;
+#[allow(clippy::unnecessary_wraps, reason = "with TLS it can fail")]
+fn load() -> io::Result<TlsConfig> {
+    Ok(TlsConfig::None)
+}
 
 #[cfg(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))]
 mod rustls {
     use std::{io, sync::Arc};
 
-    use ::rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
-    use tokio_rustls::TlsConnector;
+    use ::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-    use super::{Secured, Transport};
+    use super::TlsConfig;
 
-    /// The configuration given, or one with the roots that the features name.
-    #[derive(Debug, Clone, Default)]
-    pub(crate) struct Tls {
-        pub(crate) config: Option<Arc<ClientConfig>>,
-    }
-
-    impl Tls {
-        pub(crate) const SUPPORTED: bool = true;
-
-        pub(crate) async fn secure(self, host: &str, io: Box<dyn Transport>) -> Secured {
-            let config = match self.config {
-                Some(config) => config,
-                None => Arc::new(default_config()?),
-            };
-            let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-            let stream = TlsConnector::from(config).connect(name, io).await?;
-            Ok(Box::new(stream))
-        }
-
-        /// The same for HTTP.
-        #[cfg(feature = "http")]
-        pub(crate) fn configure(
-            builder: reqwest::ClientBuilder,
-        ) -> io::Result<reqwest::ClientBuilder> {
-            Ok(builder.tls_backend_preconfigured(default_config()?))
-        }
-    }
-
-    /// With ring by name: without it rustls panics in a process that has not installed a
-    /// provider of its own.
-    fn default_config() -> io::Result<ClientConfig> {
+    /// Makes a configuration with the roots that the features select, and with ring by name:
+    /// without it rustls panics in a process that has not installed a provider of its own.
+    pub(super) fn load() -> io::Result<TlsConfig> {
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?;
-        Ok(config
+            .map_err(io::Error::other)?
             .with_root_certificates(roots()?)
-            .with_no_client_auth())
+            .with_no_client_auth();
+        Ok(TlsConfig::Rustls(Arc::new(config)))
     }
 
     fn roots() -> io::Result<RootCertStore> {
@@ -87,77 +184,5 @@ mod rustls {
             ));
         }
         Ok(roots)
-    }
-}
-
-#[cfg(all(
-    feature = "native-tls",
-    not(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))
-))]
-mod openssl {
-    use std::io;
-
-    use super::{Secured, Transport};
-
-    /// The configuration given, or the platform's.
-    #[derive(Debug, Clone, Default)]
-    pub(crate) struct Tls {
-        pub(crate) config: Option<native_tls::TlsConnector>,
-    }
-
-    impl Tls {
-        pub(crate) const SUPPORTED: bool = true;
-
-        pub(crate) async fn secure(self, host: &str, io: Box<dyn Transport>) -> Secured {
-            let config = match self.config {
-                Some(config) => config,
-                None => native_tls::TlsConnector::new().map_err(io::Error::other)?,
-            };
-            let stream = tokio_native_tls::TlsConnector::from(config)
-                .connect(host, io)
-                .await
-                .map_err(io::Error::other)?;
-            Ok(Box::new(stream))
-        }
-
-        /// The same for HTTP: what reqwest takes unless told otherwise.
-        #[cfg(feature = "http")]
-        #[allow(clippy::unnecessary_wraps, reason = "with rustls it can fail")]
-        pub(crate) fn configure(
-            builder: reqwest::ClientBuilder,
-        ) -> io::Result<reqwest::ClientBuilder> {
-            Ok(builder)
-        }
-    }
-}
-
-#[cfg(not(any(
-    feature = "rustls-native-roots",
-    feature = "rustls-webpki-roots",
-    feature = "native-tls"
-)))]
-mod none {
-    use std::io;
-
-    use super::{Secured, Transport};
-
-    /// There is none in this build.
-    #[derive(Debug, Clone, Default)]
-    pub(crate) struct Tls;
-
-    impl Tls {
-        pub(crate) const SUPPORTED: bool = false;
-
-        pub(crate) async fn secure(self, _host: &str, _io: Box<dyn Transport>) -> Secured {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-
-        #[cfg(feature = "http")]
-        #[allow(clippy::unnecessary_wraps, reason = "with rustls it can fail")]
-        pub(crate) fn configure(
-            builder: reqwest::ClientBuilder,
-        ) -> io::Result<reqwest::ClientBuilder> {
-            Ok(builder)
-        }
     }
 }
