@@ -1,4 +1,4 @@
-//! Opening a connection: name, TCP, TLS, handshake.
+//! Opens connections: name, TCP, TLS, and the client's side of the opening handshake.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use http::{
@@ -190,7 +190,8 @@ fn request(
         let value = header_value(name, value)?;
         let name = header_name(name)?;
         if is_reserved(&name) || (name == HOST && has_host) {
-            let message = format!("the header {name} is set by the opening handshake, or twice");
+            let message =
+                format!("the header {name} belongs to the opening handshake, or is given twice");
             return Err(Error::new(ErrorKind::InvalidOption, message));
         }
         if name == HOST {
@@ -234,7 +235,7 @@ fn unreachable(error: std::io::Error) -> Error {
     Error::new(ErrorKind::Network, "the server could not be reached").caused_by(error)
 }
 
-/// What a failed opening handshake means.
+/// Returns the error for a failed opening handshake.
 pub(crate) fn refused(error: tungstenite::Error) -> Error {
     use ProtocolError as P;
     use tungstenite::Error as E;
