@@ -60,6 +60,11 @@ pub(crate) async fn connect(
     let (upgraded, response) = client_async(request, HandshakeTransport::new(io))
         .await
         .map_err(refused)?;
+    if response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
+        // RFC 6455 § 4.1.
+        let message = "the server selected an extension that was not offered";
+        return Err(Error::new(ErrorKind::HandshakeRefused, message));
+    }
     let negotiated = Negotiated {
         url: address.url.into(),
         protocol: header(&response, "sec-websocket-protocol"),
