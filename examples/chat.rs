@@ -1,12 +1,12 @@
-//! A chat: several clients, each with one event source over a WebSocket that also sends.
+//! A chat of several clients, each with one event source that sends and receives over a WebSocket.
 //!
 //! ```text
 //! cargo run --example chat
 //! ```
 //!
-//! What a client says goes to the server as an event, and from there, through the log, to all
-//! clients alike, the one who said it included: everybody hears the same in the same order. The
-//! log remembers, so that who comes late, or comes back, is told what was said before.
+//! A client sends each line to the server as an event. The server appends it to a log, and the log
+//! sends it to all clients, the sender included: all of them receive the same lines in the same
+//! order. A client that joins late or reconnects receives the earlier lines from the log.
 #![cfg_attr(all(target_family = "wasm", target_os = "unknown"), no_main)]
 #![cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 
@@ -22,14 +22,14 @@ use wsio_events::EventLog;
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let summary = run(Options::default()).await?;
-    println!("all of them heard {} lines", summary.heard[0].len());
+    println!("every client received {} lines", summary.heard[0].len());
     Ok(())
 }
 
 type Failure = Box<dyn Error + Send + Sync>;
 
 pub(crate) struct Options {
-    /// How long people think about what they say.
+    /// The pause before each line.
     pub(crate) pace: Duration,
 }
 
@@ -42,7 +42,7 @@ impl Default for Options {
 }
 
 pub(crate) struct Summary {
-    /// What each client heard, the one that came late last.
+    /// The lines that each client received; the client that joined late comes last.
     pub(crate) heard: Vec<Vec<Line>>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Line {
     pub(crate) text: String,
 }
 
-/// Who says what.
+/// The names of the clients, and their lines.
 const CHAT: [(&str, &[&str]); 3] = [
     (
         "ada",
@@ -86,7 +86,7 @@ pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
     server.shutdown().await;
 
     if heard.iter().any(|lines| *lines != heard[0]) {
-        return Err(format!("not everybody heard the same: {heard:?}").into());
+        return Err(format!("the clients received different lines: {heard:?}").into());
     }
     for (name, lines) in CHAT {
         let heard = heard[0].iter().filter(|line| line.from == name);
@@ -94,21 +94,22 @@ pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
             .map(|line| line.text.as_str())
             .eq(lines.iter().copied())
         {
-            return Err(format!("not everything that {name} said was heard").into());
+            return Err(format!("some lines of {name} were lost").into());
         }
     }
     Ok(Summary { heard })
 }
 
-/// The server: what makes no sense does not get to the others.
+/// The server: it appends valid lines to the log, and drops others.
 fn pass_on(log: &EventLog, event: SseEvent) {
-    match serde_json::from_str::<Line>(&event.data) {
-        Ok(_) => drop(log.append(event)),
-        Err(error) => eprintln!("server: not a line: {error}"),
+    if let Err(error) = serde_json::from_str::<Line>(&event.data) {
+        eprintln!("server: not a line: {error}");
+    } else if let Err(error) = log.append(event) {
+        eprintln!("server: {error}");
     }
 }
 
-/// A client: says its lines, and hears until there were so many.
+/// A client: sends its lines, and receives until it has the given number of lines.
 async fn take_part(
     url: &str,
     name: &str,
@@ -117,7 +118,7 @@ async fn take_part(
     pace: Duration,
 ) -> Result<Vec<Line>, Failure> {
     let (mut mouth, mut ears) = EventSource::ws(url).build().split();
-    // Both at once: hearing is what connects, also for who has something to say.
+    // Both run at once, because only receiving connects.
     let ((), heard) = try_join!(
         say(&mut mouth, name, lines, pace),
         hear(&mut ears, name, all)
@@ -148,10 +149,10 @@ where
 {
     let mut heard = Vec::new();
     while heard.len() < all {
-        match ears.next().await.ok_or("the chat was closed early")? {
+        match ears.next().await.ok_or("the chat ended early")? {
             Ok(SourceEvent::Event(event)) => {
                 let line: Line = serde_json::from_str(&event.data)?;
-                println!("{name} hears {}: {}", line.from, line.text);
+                println!("{name} receives {}: {}", line.from, line.text);
                 heard.push(line);
             }
             Ok(_) => {}

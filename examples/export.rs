@@ -4,10 +4,10 @@
 //! cargo run --release --example export
 //! ```
 //!
-//! The number of rows can be given behind that, after `--`. The server makes rows as fast as the
-//! client reads them, and no faster. The connection breaks off midway, perhaps within a row, which
-//! is an error and never looks like the end of the export. The client connects again and asks for
-//! the rows `since` the last one that it has.
+//! An argument after `--` sets the number of rows. The server produces rows only as fast as the
+//! client reads them. The connection is lost midway, perhaps within a row; this is an error and never
+//! looks like the end of the export. The client reconnects and requests the rows `since` its last
+//! one.
 #![cfg_attr(all(target_family = "wasm", target_os = "unknown"), no_main)]
 #![cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 
@@ -65,18 +65,18 @@ impl Default for Options {
 
 #[derive(Debug)]
 pub(crate) struct Summary {
-    /// As JSON and as CBOR.
+    /// The exports as JSON and as CBOR.
     pub(crate) exports: [Export; 2],
 }
 
-/// What the client has received.
+/// The progress of the client.
 #[derive(Debug, Default)]
 pub(crate) struct Export {
     pub(crate) rows: u64,
     pub(crate) connections: u64,
 }
 
-/// How much more memory the whole program may need than before the first row, in bytes.
+/// The largest growth of the memory of the whole program after the first row, in bytes.
 const MEMORY: u64 = 16 << 20;
 
 pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
@@ -90,7 +90,7 @@ pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
     let before = memory::peak();
     let mut exports = [Export::default(), Export::default()];
     for (export, format) in exports.iter_mut().zip([Format::Json, Format::Cbor]) {
-        // A row has some 80 bytes.
+        // A row has about 80 bytes, so that the connection is lost midway.
         let network = Network::failing_once(server.addr, options.rows * 40).await?;
         let url = format!("ws://{}/rows?format={format:?}", network.addr);
         let began = Instant::now();
@@ -104,7 +104,11 @@ pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
             began.elapsed()
         );
         if export.rows != options.rows || export.connections < 2 {
-            return Err(format!("not {} rows, or not resumed: {export:?}", options.rows).into());
+            return Err(format!(
+                "expected {} rows over several connections: {export:?}",
+                options.rows
+            )
+            .into());
         }
     }
     server.shutdown().await;
@@ -116,7 +120,7 @@ pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
             before >> 20
         );
         if peak - before > MEMORY {
-            return Err("this is not constant memory".into());
+            return Err("the memory is not constant".into());
         }
     }
     Ok(Summary { exports })
@@ -131,7 +135,7 @@ struct Row {
 }
 
 impl Row {
-    /// Where a real server asks its database.
+    /// Returns a row; a real server would query its database.
     fn read(id: u64) -> Self {
         Self {
             id,
@@ -152,7 +156,7 @@ enum Format {
 #[derive(Deserialize)]
 struct Selection {
     format: Format,
-    /// The last row that the client has.
+    /// The last row that the client has received.
     #[serde(default)]
     since: u64,
 }
@@ -169,28 +173,29 @@ async fn rows(
             Format::Cbor => send(stream, CborCodec::<(), Row>::new(), since, last).await,
         };
         if let Err(error) = sent {
-            println!("  server: {}", told(&error));
+            println!("  server: {}", chain(&error));
         }
     })
 }
 
-/// Waits for the client whenever it has not taken what was sent: rows are made as it reads them.
+/// Sends the rows. It waits whenever the client is slower, so that rows are produced as they are
+/// read.
 async fn send<C>(stream: WsStream, codec: C, since: u64, last: u64) -> Result<(), CodecError>
 where
     C: Encoder<Row, Error = CodecError>,
 {
     let mut sink = FramedWrite::new(stream.into_io(), codec);
-    // Bytes per message: a message for every row would cost more than the row.
+    // Collects rows up to this size: a message for every row would cost more than the row.
     sink.set_backpressure_boundary(64 * 1024);
     let mut rows = stream::iter(since + 1..=last).map(|id| Ok(Row::read(id)));
     sink.send_all(&mut rows).await?;
-    // A clean end, which tells the client that this is all.
+    // A clean end shows the client that the export is complete.
     sink.close().await
 }
 
 /// The client.
 impl Export {
-    /// Goes on until it has all rows, as long as each connection brings some.
+    /// Reads all rows, and reconnects as long as each connection yields some.
     async fn complete<C>(&mut self, url: &str, codec: impl Fn() -> C) -> Result<(), Failure>
     where
         C: Decoder<Item = Result<Row, CodecError>, Error = CodecError>,
@@ -199,14 +204,14 @@ impl Export {
             let since = self.rows;
             match self.read(&format!("{url}&since={since}"), codec()).await {
                 Err(error) if self.rows > since => {
-                    println!("  {}; on from row {}", told(&*error), self.rows);
+                    println!("  {}; resuming after row {}", chain(&*error), self.rows);
                 }
                 result => return result,
             }
         }
     }
 
-    /// Reads the rows that one connection brings.
+    /// Reads rows until the connection ends.
     async fn read<C>(&mut self, url: &str, codec: C) -> Result<(), Failure>
     where
         C: Decoder<Item = Result<Row, CodecError>, Error = CodecError>,
@@ -217,7 +222,7 @@ impl Export {
         while let Some(row) = rows.try_next().await? {
             let row = row?;
             if row != Row::read(self.rows + 1) {
-                return Err(format!("not the row after {}: {row:?}", self.rows).into());
+                return Err(format!("wrong row after row {}: {row:?}", self.rows).into());
             }
             self.rows = row.id;
         }
@@ -225,16 +230,16 @@ impl Export {
     }
 }
 
-/// An error, and what caused it.
-fn told(mut error: &dyn Error) -> String {
-    let mut told = error.to_string();
+/// Returns the message of an error and of its causes.
+fn chain(mut error: &dyn Error) -> String {
+    let mut chain = error.to_string();
     while let Some(cause) = error.source() {
         error = cause;
         let cause = error.to_string();
-        // Some errors already say themselves what caused them.
-        if !told.ends_with(&cause) {
-            told = format!("{told}: {cause}");
+        // The messages of some errors end with that of their cause.
+        if !chain.ends_with(&cause) {
+            chain = format!("{chain}: {cause}");
         }
     }
-    told
+    chain
 }

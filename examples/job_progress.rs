@@ -1,17 +1,16 @@
-//! A long job that tells of its progress, and a client that loses the connection, but no step.
+//! A long job that reports its progress, and a client that loses its connection but no step.
 //!
 //! ```text
 //! cargo run --example job_progress
 //! ```
 //!
-//! A POST starts the job and is answered with its id. Under that, all events of the job can be had
-//! at any time, by any number of clients. What they have to know to go on where they were is the id
-//! of the job and that of the last event:
+//! A POST starts the job and returns its id. Any number of clients can read the events of the job
+//! under this id at any time. To resume, a client needs the id of the job and that of the last event:
 //!
-//! - A client that is closed keeps both, and the next one goes on from there.
-//! - When the connection breaks off, perhaps within an event, the client connects again by itself,
-//!   says in `Last-Event-ID` which event it saw last, and is given what it has missed.
-//! - A client that comes when all is over, and knows no event, is given the whole story.
+//! - A client that closes keeps both, and the next one resumes from there.
+//! - When the connection is lost, perhaps within an event, the client reconnects by itself, sends the
+//!   last id as `Last-Event-ID`, and receives the events it missed.
+//! - A client that connects after the end of the job, without an id, receives all events.
 #![cfg_attr(all(target_family = "wasm", target_os = "unknown"), no_main)]
 #![cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 
@@ -37,7 +36,7 @@ use serde::Deserialize;
 use serde_json::json;
 use wsio::sse::{EventSource, Reconnect, SourceEvent, SseEvent};
 use wsio_axum::{EventRequest, EventRoute, Server};
-use wsio_events::EventLog;
+use wsio_events::{AppendError, EventLog};
 
 use self::network::Network;
 
@@ -56,7 +55,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 pub(crate) struct Options {
     pub(crate) steps: u64,
-    /// How long a step takes.
+    /// The duration of a step.
     pub(crate) pace: Duration,
 }
 
@@ -70,9 +69,9 @@ impl Default for Options {
 }
 
 pub(crate) struct Summary {
-    /// By a client that was closed in between, and whose connection broke.
+    /// The steps seen by a client that was closed in between and lost a connection.
     pub(crate) in_parts: Watched,
-    /// By one that came when the job was done.
+    /// The steps seen by a client that connected after the end of the job.
     pub(crate) afterwards: Watched,
 }
 
@@ -85,32 +84,32 @@ pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
         .routes(routes)
         .start("127.0.0.1:0")
         .await?;
-    // An event has more than 64 bytes here, so that this is not enough for those that are left.
+    // An event has more than 64 bytes here, so that the connection breaks before the last one.
     let network = Network::failing_once(server.addr, options.steps * 32).await?;
 
     let id = start_job(&format!("http://{}", server.addr), &options).await?;
-    println!("the job is called {id}");
+    println!("the id of the job is {id}");
     let url = format!("http://{}/jobs/{id}", server.addr);
     let mut in_parts = Watched::default();
     in_parts.watch(&url, options.steps / 4).await?;
     println!(
-        "closed after {:?}, and opened again",
+        "closed after event {:?}, and resumed",
         in_parts.last_event_id
     );
     let shaky = format!("http://{}/jobs/{id}", network.addr);
     in_parts.watch(&shaky, u64::MAX).await?;
-    println!("and once more from the beginning");
+    println!("once more from the beginning");
     let mut afterwards = Watched::default();
     afterwards.watch(&url, u64::MAX).await?;
     server.shutdown().await;
 
     for Watched { steps, .. } in [&in_parts, &afterwards] {
         if !steps.iter().copied().eq(1..=options.steps) {
-            return Err(format!("not each step once: {steps:?}").into());
+            return Err(format!("some step is missing or repeated: {steps:?}").into());
         }
     }
     if in_parts.connections < 3 {
-        return Err("the connection did not break".into());
+        return Err("the connection was not lost".into());
     }
     Ok(Summary {
         in_parts,
@@ -118,10 +117,10 @@ pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
     })
 }
 
-/// The server: it has a log of events for each job.
+/// The server: it keeps a log of events for each job.
 #[derive(Clone)]
 struct Jobs {
-    /// A server that is to run for long forgets those that ended some time ago.
+    /// A long-running server would remove the logs of jobs that ended some time ago.
     logs: Arc<Mutex<HashMap<String, EventLog>>>,
     route: EventRoute,
 }
@@ -154,7 +153,7 @@ impl Jobs {
     fn new() -> Self {
         Self {
             logs: Arc::default(),
-            // Who comes without an id has seen nothing yet, and is given everything.
+            // A client without an id has seen no event, and receives all of them.
             route: EventRoute::new().replay(true),
         }
     }
@@ -172,15 +171,16 @@ impl Jobs {
     }
 }
 
-/// The job knows nothing of clients: there may be none, or many.
-async fn work(order: Order, log: EventLog) {
+/// The job is independent of clients: there may be none, or many.
+async fn work(order: Order, log: EventLog) -> Result<(), AppendError> {
     for step in 1..=order.steps {
         tokio::time::sleep(Duration::from_millis(order.pace_ms)).await;
         let data = json!({ "step": step, "of": order.steps }).to_string();
-        log.append(SseEvent::new(data).with_name("progress"));
+        log.append(SseEvent::new(data).with_name("progress"))?;
     }
-    log.append(SseEvent::new("all is well").with_name("done"));
+    log.append(SseEvent::new("all is well").with_name("done"))?;
     log.end();
+    Ok(())
 }
 
 /// The client.
@@ -197,10 +197,10 @@ struct Progress {
     of: u64,
 }
 
-/// What clients have seen of a job, one after the other.
+/// The steps that clients have seen of a job, one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Watched {
-    /// The steps that they were told of, in that order.
+    /// The numbers of the steps, in the order received.
     pub(crate) steps: Vec<u64>,
     /// The id after which the next client resumes. A page would keep it in its storage.
     pub(crate) last_event_id: Option<String>,
@@ -225,13 +225,13 @@ impl Watched {
                         return Ok(());
                     }
                 }
-                // A comment, which says that the server is still there.
+                // A comment, sent as a heartbeat.
                 Ok(_) => {}
                 Err(error) if error.is_final() => return Err(error.into()),
                 Err(error) => println!("{error}"),
             }
         }
-        Err("closed before the job was done".into())
+        Err("the stream ended before the job".into())
     }
 
     /// Returns whether the job is done.
@@ -247,7 +247,7 @@ impl Watched {
                 println!("done: {}", event.data);
                 Ok(true)
             }
-            // Called `lagged` if the server does not have any more what was missed.
+            // `lagged`, if the server no longer has the missed events.
             other => Err(format!("{other}: {}", event.data).into()),
         }
     }

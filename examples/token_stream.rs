@@ -1,14 +1,14 @@
-//! Token streaming as language-model servers do it: an answer is a stream with an event per token.
+//! Token streaming as by language-model servers: an answer is a stream with one event per token.
 //!
 //! ```text
 //! cargo run --example token_stream
 //! ```
 //!
-//! The question is the body of a POST and the answer to it an event stream; or the question is an
-//! event that the client sends over a WebSocket, and the answer comes back over the same. A token
-//! is an event with JSON data, and `[DONE]` ends the answer; one that ends without it has been cut
-//! short. What fails when the first token has long been sent cannot be told by an HTTP status any
-//! more: it is an event called `error`.
+//! Over HTTP, the question is the body of a POST, and the response is the event stream. Over a
+//! WebSocket, the client sends each question as an event, and receives the answer over the same
+//! connection. A token is an event with JSON data, and `[DONE]` ends the answer; an answer without it
+//! was cut short. A failure after the first token is too late for an HTTP status, so it is sent as an
+//! event with the name `error`.
 #![cfg_attr(all(target_family = "wasm", target_os = "unknown"), no_main)]
 #![cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 
@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wsio::sse::{EventSource, Reconnect, SourceError, SourceEvent, SseEvent};
 use wsio_axum::{EventRequest, EventRoute, Server};
-use wsio_events::EventLog;
+use wsio_events::{AppendError, EventLog};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
@@ -42,7 +42,7 @@ async fn main() -> Result<(), Failure> {
 type Failure = Box<dyn Error + Send + Sync>;
 
 pub(crate) struct Options {
-    /// How long the model thinks about a token.
+    /// The time that the model takes for a token.
     pub(crate) pace: Duration,
 }
 
@@ -55,7 +55,7 @@ impl Default for Options {
 }
 
 pub(crate) struct Summary {
-    /// To both questions over HTTP, then to both over one WebSocket.
+    /// The answers to both questions over HTTP, then to both over one WebSocket.
     pub(crate) answers: Vec<Answer>,
 }
 
@@ -81,13 +81,13 @@ pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
         let complete = both[0].text == recall(question) && both[0].trouble.is_none();
         let broken = both[1].tokens == MOST_TOKENS && both[1].trouble.is_some();
         if !complete || !broken {
-            return Err(format!("these are not the answers: {both:?}").into());
+            return Err(format!("the answers are wrong: {both:?}").into());
         }
     }
     Ok(Summary { answers })
 }
 
-/// The server: it answers both ways under the same address.
+/// The server: it answers over both transports under the same URL.
 #[derive(Clone)]
 struct Model {
     route: EventRoute,
@@ -107,51 +107,57 @@ async fn over_http(
     let log = EventLog::default();
     let response = model.route.answer(&log, request);
     tokio::spawn(async move {
-        model.answer(&log, &question.prompt).await;
+        let answered = model.answer(&log, &question.prompt).await;
         log.end();
+        answered
     });
     response
 }
 
-/// Answers as many questions as the client likes, one after the other.
+/// Answers any number of questions, one after the other.
 async fn over_websocket(State(model): State<Model>, request: EventRequest) -> Response {
     let log = EventLog::default();
     let (route, answers) = (model.route.clone(), log.clone());
     let route = route.on_event(move |event| {
         let (model, answers) = (model.clone(), answers.clone());
         async move {
-            match serde_json::from_str::<Question>(&event.data) {
+            let answered = match serde_json::from_str::<Question>(&event.data) {
                 Ok(question) => model.answer(&answers, &question.prompt).await,
                 Err(error) => trouble(&answers, &format!("not a question: {error}")),
+            };
+            if let Err(error) = answered {
+                eprintln!("server: {error}");
             }
         }
     });
     route.answer(&log, request)
 }
 
-/// How many tokens the model can think of at a time.
+/// The largest number of tokens in an answer.
 const MOST_TOKENS: usize = 12;
 
 impl Model {
-    async fn answer(&self, log: &EventLog, prompt: &str) {
+    async fn answer(&self, log: &EventLog, prompt: &str) -> Result<(), AppendError> {
         for (n, token) in recall(prompt).split_inclusive(' ').enumerate() {
             tokio::time::sleep(self.pace).await;
             if log.subscribers() == 0 {
-                // The client is gone: nobody pays for the rest.
-                return;
+                // The client has disconnected: the rest would be wasted.
+                return Ok(());
             }
             if n == MOST_TOKENS {
-                return trouble(log, &format!("no answer has more than {n} tokens"));
+                return trouble(log, &format!("the answer exceeds {n} tokens"));
             }
-            log.append(SseEvent::new(json!({ "text": token }).to_string()));
+            log.append(SseEvent::new(json!({ "text": token }).to_string()))?;
         }
-        log.append(SseEvent::new("[DONE]"));
+        log.append(SseEvent::new("[DONE]"))?;
+        Ok(())
     }
 }
 
-fn trouble(log: &EventLog, message: &str) {
+fn trouble(log: &EventLog, message: &str) -> Result<(), AppendError> {
     let data = json!({ "message": message }).to_string();
-    log.append(SseEvent::new(data).with_name("error"));
+    log.append(SseEvent::new(data).with_name("error"))?;
+    Ok(())
 }
 
 fn recall(prompt: &str) -> &'static str {
@@ -164,15 +170,16 @@ fn recall(prompt: &str) -> &'static str {
     }
 }
 
-/// What the client has received.
+/// An answer as received by the client.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) text: String,
     pub(crate) tokens: usize,
-    /// After what time the first token came.
+    /// The time until the first token.
     pub(crate) first: Duration,
+    /// The time until the last token.
     pub(crate) last: Duration,
-    /// Why the answer is not complete.
+    /// The reason why the answer is incomplete, if it is.
     pub(crate) trouble: Option<String>,
 }
 
@@ -192,7 +199,7 @@ async fn ask_over_http(server: SocketAddr, prompt: &str) -> Result<Answer, Failu
         .method("POST")
         .header("Content-Type", "application/json")
         .body(json!({ "prompt": prompt }).to_string())
-        // Asked again, the model would begin again.
+        // After a reconnect, the model would start the answer again.
         .reconnect(Reconnect::never())
         .build();
     print_answer(&mut events).await
@@ -207,7 +214,7 @@ async fn ask_over_websocket(server: SocketAddr, prompts: &[&str]) -> Result<Vec<
     for prompt in prompts {
         println!("WebSocket: {prompt}");
         let question = SseEvent::new(json!({ "prompt": prompt }).to_string());
-        // It is the stream that connects, so it is polled while the question is being sent.
+        // Only the stream connects, so it is polled while the question is being sent.
         let asking = questions.send(question).err_into();
         let ((), answer) = try_join!(asking, print_answer(&mut events))?;
         answers.push(answer);
@@ -216,7 +223,7 @@ async fn ask_over_websocket(server: SocketAddr, prompts: &[&str]) -> Result<Vec<
     Ok(answers)
 }
 
-/// Prints the tokens as they come.
+/// Prints the tokens as they arrive.
 async fn print_answer<S>(events: &mut S) -> Result<Answer, Failure>
 where
     S: Stream<Item = Result<SourceEvent, SourceError>> + Unpin,

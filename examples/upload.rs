@@ -1,12 +1,12 @@
-//! A large upload, which the server reads as a stream, in constant memory.
+//! A large upload, which the server reads as a stream in constant memory.
 //!
 //! ```text
 //! cargo run --release --example upload
 //! ```
 //!
-//! The size in MiB can be given behind that, after `--`; it is 1024 otherwise. The server hashes
-//! what comes, as it comes, and answers with the hash, which the client compares with its own. If
-//! the server is the slower one, the client waits.
+//! An argument after `--` sets the size in MiB; the default is 1024. The server hashes the bytes as
+//! they arrive and returns the hash, which the client compares with its own. If the server is slower
+//! than the client, the client waits.
 #![cfg_attr(all(target_family = "wasm", target_os = "unknown"), no_main)]
 #![cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Failure> {
         options.bytes = mib.parse::<u32>().map(u64::from)? << 20;
     }
     let summary = run(options).await?;
-    println!("the server has the same {} bytes", summary.bytes);
+    println!("the server received the same {} bytes", summary.bytes);
     Ok(())
 }
 
@@ -48,11 +48,11 @@ impl Default for Options {
 
 #[derive(Debug)]
 pub(crate) struct Summary {
-    /// What was uploaded.
+    /// The size of the upload.
     pub(crate) bytes: u64,
 }
 
-/// How much more memory the whole program may need than before the upload, in bytes.
+/// The largest growth of the memory of the whole program during the upload, in bytes.
 const MEMORY: u64 = 16 << 20;
 
 pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
@@ -79,7 +79,7 @@ pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
             before >> 20
         );
         if peak - before > MEMORY {
-            return Err("this is not constant memory".into());
+            return Err("the memory is not constant".into());
         }
     }
     Ok(Summary {
@@ -92,7 +92,7 @@ type Hash = [u8; 32];
 /// The server.
 #[derive(Deserialize)]
 struct Announced {
-    /// A WebSocket has no end in one direction only, after which an answer could still come.
+    /// The size. A WebSocket has no half-close, so the client announces it.
     bytes: u64,
 }
 
@@ -108,7 +108,7 @@ async fn hash_upload(io: WsIo, bytes: u64) -> io::Result<()> {
     let mut hasher = Sha256::new();
     let mut upload = io.take(bytes);
     loop {
-        // The bytes of a message where they were received, without a copy.
+        // Borrows the bytes of a message from the receive buffer, without a copy.
         let piece = upload.fill_buf().await?;
         let len = piece.len();
         if len == 0 {
@@ -125,7 +125,7 @@ async fn hash_upload(io: WsIo, bytes: u64) -> io::Result<()> {
     io.shutdown().await
 }
 
-/// The client: returns its own hash, and that of the server.
+/// The client: it returns its own hash and that of the server.
 async fn upload(url: &str, bytes: u64) -> Result<(Hash, Hash), Failure> {
     let (_, stream) = WsMeta::builder(url).connect().await?;
     let mut io = stream.into_io();
@@ -146,10 +146,10 @@ async fn upload(url: &str, bytes: u64) -> Result<(Hash, Hash), Failure> {
     Ok((hasher.finalize().into(), theirs))
 }
 
-/// How much is read and written at a time, in bytes.
+/// The size of each write, in bytes.
 const PIECE: usize = 128 * 1024;
 
-/// Where a real client reads a file: no two pieces are the same.
+/// Fills the buffer; a real client would read a file. No two pieces are equal.
 fn read_file(buffer: &mut [u8], offset: u64, bytes: u64) -> &[u8] {
     for word in buffer.chunks_mut(4096) {
         word[..8].copy_from_slice(&offset.to_le_bytes());

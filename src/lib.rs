@@ -15,7 +15,7 @@
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let (meta, stream) = WsMeta::connect("wss://example.com/chat", ["chat.v2", "chat.v1"]).await?;
-//! println!("speaking {}", meta.protocol());
+//! println!("speaking {}", meta.protocol().unwrap_or("anything"));
 //!
 //! let mut lines = Framed::new(stream.into_io(), LinesCodec::new());
 //! lines.send("hello").await?;
@@ -71,6 +71,8 @@ mod io;
 mod message;
 mod options;
 mod pair;
+#[cfg(any(feature = "json", feature = "cbor", feature = "sse"))]
+mod positioned_error;
 #[cfg(feature = "sse")]
 pub mod sse;
 mod target;
@@ -81,9 +83,9 @@ pub use pharos;
 pub use self::{
     error::{Error, ErrorKind},
     event::{CloseCode, CloseEvent, WsEvent, WsState},
-    io::WsIo,
+    io::{WsIo, WsReadHalf, WsWriteHalf},
     message::WsMessage,
-    pair::{Builder, WsMeta, WsStream},
+    pair::{Builder, WsEvents, WsMeta, WsReceiver, WsSender, WsStream, connect},
     target::*,
     text::WsText,
 };

@@ -33,10 +33,7 @@ async fn main() -> io::Result<()> {
     println!("http://{}/time", listener.local_addr()?);
 
     // The last hour, and no more than 1 MiB of it.
-    let log = EventLog::new(Limits {
-        events: 3600,
-        bytes: 1 << 20,
-    });
+    let log = EventLog::new(Limits::new().events(3600).bytes(1 << 20));
     tokio::spawn(tell_the_time(log.clone(), Duration::from_secs(1)));
     // Without a Ctrl-C to wait for, it stops at once.
     let stopping = signal::ctrl_c().map(|_| ());
@@ -64,6 +61,9 @@ pub(crate) async fn tell_the_time(log: EventLog, every: Duration) {
         ticks.tick().await;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let seconds = now.unwrap_or_default().as_secs();
-        log.append(SseEvent::new(seconds.to_string()).with_name("second"));
+        let event = SseEvent::new(seconds.to_string()).with_name("second");
+        if let Err(error) = log.append(event) {
+            eprintln!("not appended: {error}");
+        }
     }
 }

@@ -25,6 +25,7 @@
 //! ```
 
 mod body;
+mod connection;
 mod handle;
 mod origin;
 mod request;
@@ -37,7 +38,7 @@ pub use self::{
     origin::{OriginCheck, OriginPolicy},
     request::EventRequest,
     route::{EventRoute, events},
-    server::{Running, Server, ServerBuilder},
+    server::{Running, Server, ServerBuilder, transport},
     upgrade::{UpgradeRejection, WsUpgrade},
 };
 

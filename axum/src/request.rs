@@ -1,4 +1,4 @@
-//! What a client asks for.
+//! The request for an event stream.
 
 use std::time::Duration;
 
@@ -6,23 +6,32 @@ use axum::{
     extract::{FromRequestParts, Query},
     response::{IntoResponse, Response},
 };
-use futures::SinkExt;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
-use wsio::WsMessage;
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version, header, request::Parts};
+use tokio::sync::Semaphore;
+use wsio::{CloseCode, native::Acceptor};
 
-use crate::{ServerHandle, UpgradeRejection, WsUpgrade, upgrade::tokens};
+use crate::{
+    ServerHandle, UpgradeRejection, WsUpgrade, connection::ConnectionHandle, upgrade::tokens,
+};
 
-/// The header in which a client says over HTTP where it was (WHATWG HTML § 9.2.4).
+/// The header with the last event id over HTTP (WHATWG HTML § 9.2.4).
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// The parameter in which a client says it that cannot set headers: a WebSocket in a browser.
+/// The query parameter with the last event id of a client that cannot set headers: a WebSocket in a
+/// browser.
 const LAST_EVENT_ID_PARAMETER: &str = "lastEventId";
 
-/// An axum extractor for a request for an event stream, over either transport: a request for an
-/// upgrade to WebSocket, or any other.
+/// The time a refused WebSocket waits for the client's Close frame.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The refused WebSockets of this process that may wait for their clients at the same time.
+static REFUSALS: Semaphore = Semaphore::const_new(256);
+
+/// An axum extractor for a request for an event stream, over either transport: a request for a
+/// WebSocket, or any other.
 ///
-/// It is for handlers that choose the log of an [`EventRoute`](crate::EventRoute) for each
-/// request:
+/// Use it in handlers that choose the log of an [`EventRoute`](crate::EventRoute) for each request.
+/// Route them for GET and CONNECT, the method of a WebSocket over HTTP/2:
 ///
 /// ```
 /// use std::{collections::HashMap, sync::Arc};
@@ -32,7 +41,7 @@ const LAST_EVENT_ID_PARAMETER: &str = "lastEventId";
 ///     extract::{Path, State},
 ///     http::StatusCode,
 ///     response::Response,
-///     routing::get,
+///     routing::any,
 /// };
 /// use wsio_axum::{EventRequest, EventRoute};
 /// use wsio_events::EventLog;
@@ -55,62 +64,75 @@ const LAST_EVENT_ID_PARAMETER: &str = "lastEventId";
 /// }
 ///
 /// let jobs = Jobs { logs: Arc::default(), route: EventRoute::new().replay(true) };
-/// let router: Router = Router::new().route("/jobs/{id}", get(progress)).with_state(jobs);
+/// let router: Router = Router::new().route("/jobs/{id}", any(progress)).with_state(jobs);
 /// ```
 #[derive(Debug)]
 #[must_use = "a request has to be answered"]
 pub struct EventRequest {
     pub(crate) upgrade: Option<WsUpgrade>,
     pub(crate) server: Option<ServerHandle>,
+    pub(crate) connection: Option<ConnectionHandle>,
+    pub(crate) version: Version,
     last_event_id: Option<String>,
 }
 
 impl EventRequest {
-    /// The id of the last event that the client has seen, if it has seen any: from the header
-    /// `Last-Event-ID` or the query parameter `lastEventId`. If it sent both, it is the header,
-    /// since that is the one that a browser keeps up to date.
+    /// Returns the id of the last event that the client has seen, if any: from the header
+    /// `Last-Event-ID` or the query parameter `lastEventId`. The header takes precedence, since a
+    /// browser keeps it up to date.
     #[must_use]
     pub fn last_event_id(&self) -> Option<&str> {
         self.last_event_id.as_deref()
     }
 
-    /// Puts another id in its place, for clients that say it in another way; `None` and the empty
-    /// id for a client that has seen nothing.
+    /// Sets the id of the last event that the client has seen, for clients that send it in another
+    /// way; `None` and the empty id for a client that has seen nothing.
     pub fn with_last_event_id(mut self, id: impl Into<Option<String>>) -> Self {
         self.last_event_id = id.into().filter(|it| !it.is_empty());
         self
     }
 
-    /// Whether the answer is to be a WebSocket.
+    /// Returns whether the client asks for a WebSocket.
     #[must_use]
     pub fn is_websocket(&self) -> bool {
         self.upgrade.is_some()
     }
 
-    /// Refuses, as the transport can: with this HTTP status, or, since no browser shows a page
-    /// the status of a refused WebSocket, by accepting the connection and closing it with the
-    /// code 4000 + status. `retry_after` is rounded up to seconds for the header `Retry-After`,
-    /// and to milliseconds for the field `retry` that comes over the WebSocket before the Close.
+    /// Refuses the request with this HTTP status.
+    ///
+    /// A WebSocket is accepted and closed with [the code that stands for the
+    /// status](CloseCode::from_http_status), 4000 plus the status, since no browser shows a page the
+    /// status of a refused handshake. The answer is plain HTTP if no code stands for the status, or
+    /// if 256 refused WebSockets in this process wait for their clients already; each waits for a
+    /// second at most.
+    ///
+    /// `retry_after`, rounded up to seconds, is sent in the header `Retry-After`, or in the reason
+    /// of the Close frame, as in `Service Unavailable; Retry-After: 5`.
     #[must_use = "the answer has to be sent"]
     pub fn refuse(self, status: StatusCode, retry_after: Option<Duration>) -> Response {
         let Some(upgrade) = self.upgrade else {
             return refusal(status, retry_after);
         };
-        let code = 4000 + status.as_u16();
-        let reason = status.canonical_reason().unwrap_or_default();
-        upgrade.on_upgrade(move |meta, mut stream| async move {
-            if let Some(message) = retry_after.map(retry_message)
-                && let Err(error) = stream.send(message).await
-            {
-                tracing::debug!(%error, "not told when to come back");
-            }
-            if let Err(error) = meta.close_reason(code, reason).await {
+        let (Some(code), Ok(slot)) = (
+            CloseCode::from_http_status(status.as_u16()),
+            REFUSALS.try_acquire(),
+        ) else {
+            let is_error = status.is_client_error() || status.is_server_error();
+            let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+            return refusal(if is_error { status } else { unavailable }, retry_after);
+        };
+        let reason = close_reason(status, retry_after);
+        let acceptor = Acceptor::new().close_timeout(REFUSAL_TIMEOUT);
+        let upgrade = upgrade.acceptor(acceptor).closes_itself();
+        upgrade.on_upgrade(async move |meta, _stream| {
+            let _slot = slot;
+            if let Err(error) = meta.close_reason(code, &reason).await {
                 tracing::debug!(%error, "not closed");
             }
         })
     }
 
-    /// Returns the upgrade, if the answer is to be a WebSocket.
+    /// Returns the upgrade, if the client asks for a WebSocket.
     #[must_use]
     pub fn into_upgrade(self) -> Option<WsUpgrade> {
         self.upgrade
@@ -122,15 +144,22 @@ fn refusal(status: StatusCode, retry_after: Option<Duration>) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(after) = retry_after {
-        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-        headers.insert(header::RETRY_AFTER, seconds.into());
+        headers.insert(header::RETRY_AFTER, delay_seconds(after).into());
     }
     response
 }
 
-fn retry_message(after: Duration) -> WsMessage {
-    let millis = after.as_nanos().div_ceil(1_000_000);
-    WsMessage::Binary(format!("retry: {millis}\n\n").into())
+/// Returns the reason of the Close frame that refuses with this status.
+fn close_reason(status: StatusCode, retry_after: Option<Duration>) -> String {
+    let phrase = status.canonical_reason();
+    let retry_after = retry_after.map(|after| format!("Retry-After: {}", delay_seconds(after)));
+    let parts = phrase.map(str::to_owned).into_iter().chain(retry_after);
+    parts.collect::<Vec<_>>().join("; ")
+}
+
+/// Returns the time in whole seconds, rounded up (RFC 9110 § 10.2.3).
+fn delay_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 impl<S: Sync> FromRequestParts<S> for EventRequest {
@@ -147,6 +176,8 @@ impl<S: Sync> FromRequestParts<S> for EventRequest {
         Ok(Self {
             upgrade,
             server,
+            connection: parts.extensions.get().cloned(),
+            version: parts.version,
             last_event_id,
         })
     }

@@ -1,4 +1,4 @@
-//! A log at an address.
+//! The route that serves a log.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -10,22 +10,25 @@ use futures::{
     FutureExt,
     future::{Shared, select},
 };
-use http::{HeaderName, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use tokio::sync::Semaphore;
 use wsio::{native::Acceptor, sse::SseEvent};
 use wsio_events::{EventLog, EventSocket, FeedOptions, Lagged};
 
 use crate::{EventRequest, ServerHandle, body};
 
-/// How many clients a route serves at the same time unless told otherwise.
+/// The default number of clients served at the same time.
 const MAX_SUBSCRIBERS: usize = 1000;
 
 /// The default size of the largest message from a client, in bytes.
 const MAX_MESSAGE: usize = 1 << 20;
 
+/// The default time a write may take without progress.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
 type Stopping = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Serves `log` with the default options of [`EventRoute`].
+/// Returns a handler that serves `log` with the default options of [`EventRoute`].
 pub fn events<S>(log: EventLog) -> MethodRouter<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -33,35 +36,35 @@ where
     EventRoute::new().serve(log)
 }
 
-/// Serves event logs over WebSocket and over `text/event-stream` HTTP alike, under one address.
+/// A route that serves event logs over WebSocket and over `text/event-stream` HTTP alike, under one
+/// address.
 ///
-/// A request for an upgrade gets a WebSocket, on which the bytes of the event stream come in
-/// binary messages; every other one gets them as the body of the answer, with the headers that
-/// keep proxies from holding it back or storing it. Either begins with what the client has missed
-/// since the id in its `Last-Event-ID` header or its `lastEventId` query parameter. To one without
-/// an id its place in the log is told in a block of its own (`id`, and no data), so that it misses
-/// nothing either if the connection is lost before the first event.
+/// A request for a WebSocket is sent the bytes of the event stream in binary messages. Every other
+/// request is sent them as the body of the answer, with headers that keep proxies from buffering
+/// or storing it. Either stream begins with the events the client has missed since the id in its
+/// `Last-Event-ID` header or its `lastEventId` query parameter. A client without an id is first
+/// sent its place in the log, in a block of its own (`id`, and no data), so that it misses nothing
+/// if the connection is lost before the first event.
 ///
 /// - A client that has missed more than the log keeps is sent an event that says so
-///   ([`on_lagged`](Self::on_lagged)), and then all that is kept.
-/// - A client that reads slowly is waited for without anything being gathered for it; when it has
-///   fallen behind what the log keeps, it is one that has missed events.
-/// - When the log [has ended](EventLog::end), so does the stream, and a client that comes back for
-///   more is told not to: by status 204, which is what ends an `EventSource` (WHATWG HTML § 9.2.3),
-///   over WebSocket by close code 4204, at once.
+///   ([`on_lagged`](Self::on_lagged)), and then all events that are kept.
+/// - Nothing is queued for a slow client. If it falls behind the events that are kept, it has missed
+///   events. If it takes nothing for 30 seconds, [its stream ends](Self::write_timeout).
+/// - When the log [has ended](EventLog::end), so does the stream, and a client that reconnects is
+///   told not to: by status 204, which ends an `EventSource` (WHATWG HTML § 9.2.3), or over
+///   WebSocket by close code 4204, at once.
 /// - When a [`Server`](crate::Server) is shut down, streams end, WebSockets with code 1001, and
-///   clients come back; elsewhere that is for [`until`](Self::until) to say.
+///   clients reconnect; in another application, set [`until`](Self::until).
 ///
-/// # Pages from elsewhere
+/// # Pages of other origins
 ///
-/// The route itself does not look at the `Origin`. A [`Server`](crate::Server) does, for every
-/// route and both transports alike: a page that its [`OriginPolicy`](crate::OriginPolicy) does not
-/// allow is answered with 403. In another application an
-/// [`allows`](crate::OriginPolicy::allows) in a middleware is the place for that, since a browser
-/// lets every page open a WebSocket to every server. Over HTTP a browser keeps the answer from
-/// pages of another origin, be it another port, unless headers let them have it (CORS, WHATWG Fetch
-/// § 3.3). Those are for the application to set, by a layer such as that of tower-http, which also
-/// answers the preflight that `Last-Event-ID` takes when `fetch` sends it.
+/// A browser lets every page open a WebSocket to every server. The route does not check the
+/// `Origin`: a [`Server`](crate::Server) does, for every route and both transports; in another
+/// application add an [`OriginPolicy`](crate::OriginPolicy) as a layer.
+///
+/// Over HTTP a browser keeps the answer from pages of another origin, be it another port, unless
+/// headers allow them to read it (CORS, WHATWG Fetch § 3.3). Set those in the application, with a
+/// layer such as tower-http's, which also answers the preflight of a `fetch` with `Last-Event-ID`.
 ///
 /// # Clones
 ///
@@ -97,12 +100,13 @@ pub struct EventRoute {
     slots: Arc<Semaphore>,
     retry_after: Duration,
     until: Option<Shared<Stopping>>,
+    write_timeout: Option<Duration>,
     socket: EventSocket,
     acceptor: Acceptor,
 }
 
 impl EventRoute {
-    /// A route with the default options.
+    /// Creates a route with the default options.
     pub fn new() -> Self {
         let patience = Duration::from_secs(30);
         Self {
@@ -110,6 +114,7 @@ impl EventRoute {
             slots: Arc::new(Semaphore::new(MAX_SUBSCRIBERS)),
             retry_after: Duration::from_secs(5),
             until: None,
+            write_timeout: Some(WRITE_TIMEOUT),
             socket: EventSocket::new(),
             acceptor: Acceptor::new()
                 .max_message_size(MAX_MESSAGE)
@@ -145,24 +150,26 @@ impl EventRoute {
         self
     }
 
-    /// How many clients are served at the same time, over all logs; the default is 1000. One more
-    /// is refused with status 503, over WebSocket with close code 4503, and told when to try
-    /// [again](Self::retry_after).
+    /// Sets the number of clients served at the same time, over all logs; the default is 1000. One
+    /// more is refused with status 503, over WebSocket with close code 4503, and a
+    /// [delay](Self::retry_after).
     pub fn max_subscribers(mut self, max: usize) -> Self {
         self.slots = Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS)));
         self
     }
 
-    /// When a client that was one too many is to try again; the default is 5 seconds. See
-    /// [`EventRequest::refuse`].
+    /// Sets the retry delay sent to clients that are refused because the limit was reached; the
+    /// default is 5 seconds. See [`EventRequest::refuse`].
     pub fn retry_after(mut self, time: Duration) -> Self {
         self.retry_after = time;
         self
     }
 
-    /// Ends all streams when `stopping` resolves: over HTTP the body, WebSockets with code 1001, so
-    /// that clients come back. A [`Server`](crate::Server) does that when it is shut down; any
-    /// other that shuts down gracefully would wait for streams that never end.
+    /// Ends all streams when `stopping` resolves: over HTTP the body, over WebSocket with code 1001,
+    /// so that clients reconnect. A client that does not take the end within 2 seconds is dropped.
+    ///
+    /// A [`Server`](crate::Server) ends streams when it is shut down. Any other server that shuts
+    /// down gracefully would wait for streams that never end.
     ///
     /// ```no_run
     /// use axum::Router;
@@ -185,8 +192,20 @@ impl EventRoute {
         self
     }
 
-    /// Sets the handler of the events that clients send over the WebSocket. By default they are
-    /// ignored. See [`EventSocket::on_event`].
+    /// Sets the time after which a write that makes no progress ends the stream, over WebSocket and
+    /// over HTTP; the default is 30 seconds. `None` for no limit.
+    ///
+    /// A client that does not read holds one of [`max_subscribers`](Self::max_subscribers). Served
+    /// by a [`Server`](crate::Server) over HTTP/1.1 its connection is dropped. In another
+    /// application, and over HTTP/2, the subscriber is, and the body fails when the client reads on.
+    pub fn write_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.write_timeout = timeout.into();
+        self.socket = self.socket.write_timeout(self.write_timeout);
+        self
+    }
+
+    /// Sets the handler of the events that clients send over the WebSocket. By default messages are
+    /// discarded, up to a limit. See [`EventSocket::on_event`].
     ///
     /// The future is dropped only if the server ends before it is done.
     pub fn on_event<F, Fut>(mut self, handle: F) -> Self
@@ -205,9 +224,9 @@ impl EventRoute {
         self
     }
 
-    /// The options of the WebSockets. By default messages from a client may have 1 MiB, and after
-    /// 30 seconds in which a client has sent nothing it is asked for a sign of life, for which it
-    /// has another 30 seconds.
+    /// Sets the options of the WebSockets. By default a message from a client may have 1 MiB, and a
+    /// client that has sent nothing for 30 seconds is sent a Ping, which it has another 30 seconds
+    /// to answer.
     pub fn acceptor(mut self, acceptor: Acceptor) -> Self {
         self.acceptor = acceptor;
         self
@@ -242,12 +261,26 @@ impl EventRoute {
             Some(upgrade) => {
                 let socket = self.socket.clone();
                 let upgrade = upgrade.acceptor(self.acceptor.clone());
-                upgrade.on_upgrade(async move |meta, stream| {
-                    let _slot = slot;
-                    socket.serve(meta, stream, feed).await;
-                })
+                upgrade
+                    .closes_itself()
+                    .on_upgrade(async move |meta, stream| {
+                        let _slot = slot;
+                        socket.serve(meta, stream, feed).await;
+                    })
             }
-            None => (HEADERS, body::events(feed, slot)).into_response(),
+            None => {
+                let connection = request.connection;
+                let body = body::events(feed, slot, self.write_timeout, connection);
+                let mut response = (HEADERS, body).into_response();
+                if request.version == Version::HTTP_10 {
+                    // The end of the body is the end of the connection; to an answer of another
+                    // version hyper would add `keep-alive`.
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
+                    *response.version_mut() = Version::HTTP_10;
+                }
+                response
+            }
         }
     }
 
@@ -262,8 +295,7 @@ impl EventRoute {
     }
 }
 
-/// What keeps an event stream going through proxies: none is to store it, and nginx is not to
-/// wait for more of it.
+/// The headers for proxies: none is to store the stream, and nginx is not to buffer it.
 const HEADERS: [(HeaderName, &str); 3] = [
     (header::CONTENT_TYPE, "text/event-stream"),
     (header::CACHE_CONTROL, "no-store"),

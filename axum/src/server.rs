@@ -1,8 +1,6 @@
 //! A server, and its end.
 
-use std::{
-    convert::Infallible, fmt, future::Future, io, net::SocketAddr, pin::pin, time::Duration,
-};
+use std::{fmt, future::Future, io, net::SocketAddr, pin::pin, time::Duration};
 
 use axum::{
     Router,
@@ -10,21 +8,29 @@ use axum::{
     response::Response,
     serve::{Listener, ListenerExt},
 };
-use hyper::{Request, body::Incoming, rt::Executor, service::service_fn};
+use bytes::Bytes;
+use http::Version;
+use hyper::{Request, body::Incoming, rt::Executor, service::service_fn, upgrade::Upgraded};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::conn::auto::Builder,
+    server::conn::auto::{Builder, upgrade::downcast},
 };
 use tokio::{
     net::{TcpListener, ToSocketAddrs},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tower_service::Service as _;
 
-use crate::{OriginPolicy, ServerHandle};
+use crate::{
+    OriginPolicy, ServerHandle,
+    connection::{ConnectionHandle, HoldableIo},
+};
 
 /// The time a client may take to send the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The time a client that has ended its sending side waits for the head of an answer.
+const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An HTTP server for a [`Router`] that shuts down gracefully, WebSockets and event streams
 /// included.
@@ -131,6 +137,18 @@ impl ServerBuilder {
     }
 }
 
+/// Returns the transport below an upgraded connection of a [`Server`], and the bytes read ahead, for
+/// handlers that speak a protocol of their own. Returns `None` if the connection is another's, or
+/// HTTP/2's.
+#[must_use]
+pub fn transport<I>(upgraded: Upgraded) -> Option<(I, Bytes)>
+where
+    I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+{
+    let parts = downcast::<TokioIo<HoldableIo<I>>>(upgraded).ok()?;
+    Some((parts.io.into_inner().into_inner(), parts.read_buf))
+}
+
 /// A running server. Dropping it ends every connection at once, without a Close frame.
 #[must_use = "dropping it stops the server"]
 pub struct Running<A = SocketAddr> {
@@ -195,25 +213,60 @@ where
     I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     A: Clone + Send + Sync + 'static,
 {
-    let for_requests = handle.clone();
+    let connection = ConnectionHandle::default();
+    let io = TokioIo::new(HoldableIo::new(io, connection.clone()));
+    let (for_requests, of_requests) = (connection.clone(), handle.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         let extensions = request.extensions_mut();
-        extensions.insert(for_requests.clone());
+        extensions.insert(of_requests.clone());
         extensions.insert(ConnectInfo(peer.clone()));
-        answer(router.clone(), request)
+        respond(router.clone(), request, &for_requests)
     });
     let builder = builder(&handle);
-    let serving = builder.serve_connection_with_upgrades(TokioIo::new(io), service);
-    let mut serving = pin!(serving);
-    let served = tokio::select! {
-        served = serving.as_mut() => served,
-        () = handle.shutting_down() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
+    let mut serving = pin!(builder.serve_connection_with_upgrades(io, service));
+    let served = async {
+        tokio::select! {
+            served = serving.as_mut() => return served,
+            () = handle.shutting_down() => {}
+        }
+        serving.as_mut().graceful_shutdown();
+        tokio::select! {
+            served = serving => served,
+            () = connection.overdue() => Ok(()),
         }
     };
-    if let Err(error) = served {
-        tracing::debug!(%error, "connection failed");
+    tokio::select! {
+        served = served => if let Err(error) = served {
+            tracing::debug!(%error, "connection failed");
+        },
+        () = connection.aborted() => {}
+        () = connection.silent(HEADER_TIMEOUT) => {}
+    }
+}
+
+/// Answers a request. Over HTTP/1 the end of the client's sending side does not end that at once.
+fn respond(
+    router: Router,
+    mut request: Request<Incoming>,
+    connection: &ConnectionHandle,
+) -> impl Future<Output = io::Result<Response>> + Send + use<> {
+    // HTTP/2 has many streams on a connection, and ends each by itself.
+    connection.set_requested();
+    let is_http1 = request.version() != Version::HTTP_2;
+    if is_http1 {
+        request.extensions_mut().insert(connection.clone());
+    }
+    // Begins now: behind the request the end may have arrived already.
+    let patience = is_http1.then(|| patience(connection));
+    let answer = answer(router, request);
+    async move {
+        let Some(patience) = patience else {
+            return answer.await;
+        };
+        tokio::select! {
+            answer = answer => answer,
+            gone = patience => Err(gone),
+        }
     }
 }
 
@@ -247,10 +300,25 @@ where
     }
 }
 
-async fn answer(mut router: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
+/// Waits until a client that has ended its sending side has waited long enough for the head of an
+/// answer. Whether it has gone altogether cannot be seen.
+fn patience(connection: &ConnectionHandle) -> impl Future<Output = io::Error> + Send + use<> {
+    let (hold, half_closed) = (connection.hold(), connection.half_closed());
+    async move {
+        let _hold = hold;
+        half_closed.await;
+        sleep(HALF_CLOSED_TIMEOUT).await;
+        io::ErrorKind::ConnectionAborted.into()
+    }
+}
+
+async fn answer(mut router: Router, request: Request<Incoming>) -> io::Result<Response> {
     // A query may carry a token: only the path is logged.
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = router.call(request).await?;
+    let response = match router.call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
     tracing::info!(%method, %path, status = response.status().as_u16(), "request");
     Ok(response)
 }

@@ -64,6 +64,8 @@ pub struct WsUpgrade {
     protocol: Option<String>,
     acceptor: Acceptor,
     server: Option<ServerHandle>,
+    /// Whether the connection is closed for its user when the server is shut down.
+    closes_at_shutdown: bool,
 }
 
 impl WsUpgrade {
@@ -133,7 +135,7 @@ impl WsUpgrade {
         let url = self.uri.to_string();
         let protocol = self.protocol.clone().unwrap_or_default();
         let acceptor = self.acceptor.clone();
-        let server = self.server.clone();
+        let server = self.server.clone().filter(|_| self.closes_at_shutdown);
         self.upgrade(async move |upgraded| {
             let io = TokioIo::new(upgraded);
             match acceptor.adopt(io, Role::Server, url, protocol).await {
@@ -144,6 +146,12 @@ impl WsUpgrade {
                 Err(error) => tracing::warn!(%error, "the connection cannot be adopted"),
             }
         })
+    }
+
+    /// Leaves it to the one who is given the connection to close it at a shutdown.
+    pub(crate) fn closes_itself(mut self) -> Self {
+        self.closes_at_shutdown = false;
+        self
     }
 
     fn upgrade<F, Fut>(self, serve: F) -> Response
@@ -231,6 +239,7 @@ impl<S: Sync> FromRequestParts<S> for WsUpgrade {
             protocol: None,
             acceptor: Acceptor::new(),
             server: extensions.get().cloned(),
+            closes_at_shutdown: true,
         })
     }
 }

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-/// What Chromium and Chrome are called.
+/// The names of Chromium and Chrome.
 const NAMES: [&str; 5] = [
     "chromium",
     "chromium-browser",

@@ -18,10 +18,7 @@ use wsio_events::{EventLog, Limits};
 use crate::wire::Wire;
 
 /// The last ten minutes, at ten events a second.
-const KEPT: Limits = Limits {
-    events: 6000,
-    bytes: 2 << 20,
-};
+const KEPT: Limits = Limits::new().events(6000).bytes(2 << 20);
 
 /// A log to which an event is appended every so often, at `/demo/events`, and what drops the
 /// connections to it, at `/demo/events/drop`.
@@ -47,9 +44,12 @@ async fn append_ticks(log: EventLog, every: Duration) {
             number,
             at: now(),
         };
-        match tick.to_event() {
-            Ok(event) => std::mem::drop(log.append(event)),
-            Err(error) => eprintln!("an event cannot be written: {error}"),
+        let appended = match tick.to_event() {
+            Ok(event) => log.append(event).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = appended {
+            eprintln!("a tick cannot be appended: {error}");
         }
     }
 }
@@ -60,7 +60,7 @@ fn now() -> u64 {
     u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Whose connections.
+/// The client whose connections are meant.
 #[derive(Debug, Deserialize)]
 struct Whose {
     client: Option<String>,

@@ -20,7 +20,7 @@ use wsio_server::Server;
 
 use self::{chromium::Chromium, terminal::Terminal};
 
-/// How long an exchange may take, for the page from starting the browser to its report.
+/// The time an exchange may take, for the page from starting the browser to its report.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Serves the demo page, and runs the same exchange with the native client.
@@ -64,7 +64,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Whether all that was run saw what it should.
+/// Runs the demo, and returns whether all of it saw what it should.
 async fn demo(args: &Args) -> Result<bool> {
     let index = args.page.join("index.html");
     if !index.is_file() {

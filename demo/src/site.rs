@@ -1,4 +1,4 @@
-//! What the demo adds to the server's routes: the page, where the page reports to, and events.
+//! The routes that the demo adds to the server's: the page, its reports, and events.
 
 use std::{path::Path, time::Duration};
 
@@ -13,7 +13,7 @@ use wsio_demo_exchange::Outcome;
 
 use crate::{events, wire::Wire};
 
-/// How often an event is appended to the log.
+/// The interval at which an event is appended to the log.
 const EVERY: Duration = Duration::from_millis(100);
 
 /// The files in `page` at `/`, `/demo/report`, whose reports go to `reports`, and the routes of

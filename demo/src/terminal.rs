@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use wsio_demo_exchange::{Report, Step, StepOutcome};
 
-/// How far bytes have come.
+/// The style of progress in bytes.
 const PROGRESS: &str = "  {prefix:<8} {bar:40} {bytes:>10} of {total_bytes}  {bytes_per_sec}";
 
-/// How far anything else has come.
+/// The style of any other progress.
 const STATUS: &str = "  {prefix:<8} {msg}";
 
 /// Writes a line for what happens, and has a progress bar while bytes stream.

@@ -1,4 +1,4 @@
-//! Whether the native client and the page both saw what they should.
+//! The verdict on what the native client and the page saw.
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ use wsio_demo_exchange::{
 #[derive(Debug)]
 pub(crate) struct Verdict {
     rows: Vec<Row>,
-    /// What the page's panel of events showed.
+    /// The outcomes that the page's panel of events showed.
     panel: String,
-    /// What is wrong beyond a single step.
+    /// The faults beyond a single step.
     failures: Vec<String>,
 }
 
@@ -77,7 +77,7 @@ fn trouble(step: Step, native: Option<&StepOutcome>, page: Option<&StepOutcome>)
     (!same).then(|| format!("they differ: {:?}, {:?}", native.figures, page.figures))
 }
 
-/// What each step must have seen, whatever it says of itself.
+/// The facts that each step must have seen, whatever it says of itself.
 fn is_due(step: Step, outcome: &StepOutcome) -> bool {
     let figures = &outcome.figures;
     match step {

@@ -18,7 +18,7 @@ use tokio::{
     sync::{broadcast, mpsc},
 };
 
-/// How many bytes are on a wire at most, one way.
+/// The bytes that are on a wire at most, one way.
 const CAPACITY: usize = 64 << 10;
 
 /// Passes requests on to routes as a proxy does, each over a connection in memory, so that what
@@ -114,7 +114,7 @@ where
     body.take_until(cut).chain(torn)
 }
 
-/// What comes out at the other end.
+/// The other end of a wire.
 struct Connections(mpsc::Receiver<DuplexStream>);
 
 impl Listener for Connections {

@@ -10,7 +10,11 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use futures::{Stream, stream::FusedStream};
+use futures::{
+    FutureExt, Stream,
+    future::{BoxFuture, Shared},
+    stream::FusedStream,
+};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::codec::Encoder;
 use wsio::sse::{SseCodec, SseError, SseEvent, SseItem};
@@ -81,7 +85,8 @@ impl FeedOptions {
     ///
     /// Without an id the feed begins with an `id` block of its own, which tells the client its
     /// place in the log: if the connection is lost before the first event, the client resumes
-    /// there.
+    /// there. With an id and no event to send, it begins with a comment, so that every client sees
+    /// at once that the stream is open.
     pub fn open(&self, log: &EventLog, last_event_id: Option<&str>) -> EventFeed {
         let subscription = match last_event_id {
             None | Some("") if self.replay => log.subscribe_from_oldest(),
@@ -97,6 +102,7 @@ impl FeedOptions {
             limit: None,
             until: None,
             end: None,
+            begun: false,
         };
         if let Some(time) = self.retry {
             feed.encode(retry(time));
@@ -147,8 +153,10 @@ pub struct EventFeed {
     heartbeat: Option<Heartbeat>,
     on_lagged: OnLagged,
     limit: Option<u64>,
-    until: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    until: Option<Shared<BoxFuture<'static, ()>>>,
     end: Option<FeedEnd>,
+    /// Whether a chunk has been yielded.
+    begun: bool,
 }
 
 /// The reason why an [`EventFeed`] has ended.
@@ -169,8 +177,20 @@ impl EventFeed {
     /// Ends the feed when `stopping` resolves, such as when the server shuts down.
     #[must_use]
     pub fn until(mut self, stopping: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.until = Some(Box::pin(stopping));
+        self.until = Some(stopping.boxed().shared());
         self
+    }
+
+    /// Waits until the future given to [`until`](Self::until) resolves, also while nothing polls
+    /// the feed. Without one it waits for ever.
+    pub fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let until = self.until.clone();
+        async move {
+            match until {
+                Some(until) => until.await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// Ends the feed after this many events.
@@ -229,8 +249,7 @@ impl EventFeed {
         if self.limit == Some(0) {
             return Some(FeedEnd::Limit);
         }
-        let until = self.until.as_mut()?;
-        let stopped = until.as_mut().poll(cx).is_ready();
+        let stopped = self.until.as_mut()?.poll_unpin(cx).is_ready();
         stopped.then_some(FeedEnd::Until)
     }
 
@@ -269,12 +288,15 @@ impl Stream for EventFeed {
             if this.end.is_some() {
                 return Poll::Ready(None);
             }
-            let Some(beat) = &mut this.heartbeat else {
-                return Poll::Pending;
-            };
-            ready!(beat.poll(cx));
+            if this.begun {
+                let Some(beat) = &mut this.heartbeat else {
+                    return Poll::Pending;
+                };
+                ready!(beat.poll(cx));
+            }
             this.encode(SseItem::Comment(String::new()));
         }
+        this.begun = true;
         if let Some(beat) = &mut this.heartbeat {
             beat.put_off();
         }

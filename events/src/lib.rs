@@ -17,14 +17,14 @@
 //!
 //! # futures::executor::block_on(async {
 //! let log = EventLog::default();
-//! let seen = log.append(SseEvent::new("20 °C"));
-//! log.append(SseEvent::new("21 °C"));
+//! let seen = log.append(SseEvent::new("20 °C"))?;
+//! log.append(SseEvent::new("21 °C"))?;
 //!
 //! let options = FeedOptions::new().heartbeat(None);
 //! let mut body = options.open(&log, Some(&seen));
 //! let bytes = body.next().await.unwrap()?;
 //! assert!(bytes.ends_with("data: 21 °C\n\n".as_bytes()));
-//! # Ok::<_, wsio::sse::SseError>(()) }).unwrap();
+//! # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
 //! ```
 
 mod feed;
@@ -35,7 +35,7 @@ mod subscription;
 
 pub use self::{
     feed::{EventFeed, FeedEnd, FeedOptions},
-    log::EventLog,
+    log::{AppendError, EventLog},
     socket::EventSocket,
     store::{EventStore, Limits, MemoryStore},
     subscription::{Lagged, Subscription},

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
+    error, fmt,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Waker,
@@ -12,21 +12,20 @@ use wsio::sse::SseEvent;
 
 use crate::{EventStore, Limits, MemoryStore, Subscription, subscription::Place};
 
-/// A bounded log of events that gives each an id, and lets any number of subscribers go on from
+/// A bounded log of events: it gives each an id, and lets any number of subscribers resume after
 /// the last id that they have seen. It is a handle: a clone is the same log.
 ///
 /// # Ids
 ///
 /// An id is `EPOCH-NUMBER`. The numbers count from 1 in the order of the events, and are never
-/// used twice within a log. The epoch is that of the [store](EventStore::epoch); the one in memory
-/// has another, random one each time, so that an id of an earlier process is recognised as unknown
-/// instead of being mistaken for one of this log. `EPOCH-0` stands for the place before the first
-/// event. To clients an id is opaque.
+/// used twice within a log. The epoch is that of the [store](EventStore::epoch). The store in memory
+/// has a random one, so that an id of an earlier process is recognised as unknown and not mistaken
+/// for one of this log. `EPOCH-0` is the place before the first event. To clients an id is opaque.
 ///
 /// # Memory
 ///
-/// What is kept is bounded by the store, however slow subscribers are: a subscriber holds no
-/// events, only its place in the log. One whose next event is not kept any more is told so, with
+/// The store bounds the events that are kept, however slow subscribers are: a subscriber holds no
+/// events, only its place in the log. If its next event is no longer kept, it yields
 /// [`Lagged`](crate::Lagged).
 ///
 /// ```
@@ -35,15 +34,15 @@ use crate::{EventStore, Limits, MemoryStore, Subscription, subscription::Place};
 /// use wsio_events::{EventLog, Limits};
 ///
 /// # futures::executor::block_on(async {
-/// let log = EventLog::new(Limits { events: 1000, bytes: 1 << 20 });
-/// let seen = log.append(SseEvent::new("one"));
-/// log.append(SseEvent::new("two"));
+/// let log = EventLog::new(Limits::new().events(1000).bytes(1 << 20));
+/// let seen = log.append(SseEvent::new("one"))?;
+/// log.append(SseEvent::new("two"))?;
 ///
 /// let mut missed = log.subscribe(Some(&seen));
 /// assert_eq!(missed.next().await.unwrap()?.data, "two");
-/// log.append(SseEvent::new("three"));
+/// log.append(SseEvent::new("three"))?;
 /// assert_eq!(missed.next().await.unwrap()?.data, "three");
-/// # Ok::<_, wsio_events::Lagged>(()) }).unwrap();
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
 /// ```
 #[derive(Clone)]
 pub struct EventLog(Arc<SharedLog>);
@@ -56,21 +55,21 @@ struct SharedLog {
 pub(crate) struct LogState {
     pub(crate) store: Box<dyn EventStore>,
     pub(crate) ended: bool,
-    /// Who waits for the next event. Empty maps hold no memory, so nothing stays of subscribers
-    /// that have gone.
+    /// The subscriptions that wait for the next event. Empty maps hold no memory, so nothing stays
+    /// of subscribers that have gone.
     pub(crate) waiting: BTreeMap<u64, Waker>,
     pub(crate) subscribers: usize,
     next_key: u64,
 }
 
 impl EventLog {
-    /// An empty log in memory.
+    /// Creates an empty log in memory.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self::with_store(MemoryStore::new(limits))
     }
 
-    /// The log of what is kept in `store`, and of what comes.
+    /// Creates a log of the events that are kept in `store`, and those to come.
     #[must_use]
     pub fn with_store(store: impl EventStore + 'static) -> Self {
         let mut epoch = store.epoch();
@@ -87,30 +86,40 @@ impl EventLog {
         }))
     }
 
-    /// Appends an event, and gives it an id, which takes the place of one that it has. It never
+    /// Appends an event, and returns the id the log gives it, in place of one that it has. It never
     /// waits for a subscriber.
     ///
     /// A line break in the name of the event, which no stream can carry, becomes a space.
-    pub fn append(&self, event: SseEvent) -> String {
+    ///
+    /// # Errors
+    ///
+    /// The event is larger than [the log's largest](Limits::max_event), and is not appended.
+    pub fn append(&self, event: SseEvent) -> Result<String, AppendError> {
         let mut event = carried(event);
-        // What is kept is counted by its length, so no more than that is to be kept.
+        // The kept bytes are counted by length, so the capacity is to be no more.
         event.data.shrink_to_fit();
         event.name.shrink_to_fit();
         let mut state = self.lock();
+        let (size, max) = (sent_size(&event), state.store.max_event());
+        if size > max {
+            return Err(AppendError { size, max });
+        }
         let id = self.id(state.store.kept().end);
         state.store.append(Arc::new(event.with_id(id.as_str())));
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
         waiting.into_values().for_each(Waker::wake);
-        id
+        Ok(id)
     }
 
-    /// The events after the one with this id: first those that are kept, then each as it comes,
-    /// with neither a gap nor a repeat. If the id is unknown, or if events after it are not kept
-    /// any more, the first item is an `Err`, and the oldest event that is kept comes next.
+    /// Subscribes to the events after the one with this id.
     ///
-    /// `None`, and the empty id, which means the same (WHATWG HTML § 9.2.2), give only what is
-    /// appended from now on.
+    /// The subscription yields first the events that are kept, then each as it is appended, with
+    /// neither a gap nor a repeat. If the id is unknown, or events after it are no longer kept, the
+    /// first item is an `Err`, and the oldest event that is kept comes next.
+    ///
+    /// With `None`, or the empty id, which means the same (WHATWG HTML § 9.2.2), it yields only
+    /// events appended from now on.
     #[must_use]
     pub fn subscribe(&self, last_event_id: Option<&str>) -> Subscription {
         let mut state = self.lock();
@@ -125,7 +134,7 @@ impl EventLog {
         self.subscription(&mut state, place)
     }
 
-    /// All events that are kept, then each as it comes.
+    /// Subscribes to all events that are kept, and those to come.
     #[must_use]
     pub fn subscribe_from_oldest(&self) -> Subscription {
         let mut state = self.lock();
@@ -133,9 +142,10 @@ impl EventLog {
         self.subscription(&mut state, place)
     }
 
-    /// Says that nothing more is to come: a subscription ends when it has given all there is.
+    /// Ends the log: a subscription ends when it has yielded all events.
     ///
-    /// What is appended nevertheless is kept, and given to those who have not come to their end.
+    /// An event that is appended nevertheless is kept, and yielded by subscriptions that have not
+    /// ended yet.
     pub fn end(&self) {
         let mut state = self.lock();
         state.ended = true;
@@ -144,26 +154,26 @@ impl EventLog {
         waiting.into_values().for_each(Waker::wake);
     }
 
-    /// Whether [`end`](Self::end) has been called.
+    /// Returns whether [`end`](Self::end) has been called.
     #[must_use]
     pub fn is_ended(&self) -> bool {
         self.lock().ended
     }
 
-    /// How many subscriptions there are.
+    /// Returns the number of subscriptions.
     #[must_use]
     pub fn subscribers(&self) -> usize {
         self.lock().subscribers
     }
 
-    /// The id of the newest event, and `EPOCH-0` if there has not been any.
+    /// Returns the id of the newest event, or `EPOCH-0` if there has not been any.
     #[must_use]
     pub fn newest(&self) -> String {
         let end = self.lock().store.kept().end;
         self.id(end.saturating_sub(1))
     }
 
-    /// The id of the oldest event that is kept; `None` if there is none.
+    /// Returns the id of the oldest event that is kept, or `None` if there is none.
     #[must_use]
     pub fn oldest(&self) -> Option<String> {
         let kept = self.lock().store.kept();
@@ -178,7 +188,7 @@ impl EventLog {
         format!("{}-{number}", self.0.epoch)
     }
 
-    /// The number in an id that this log can have given.
+    /// Returns the number in an id that this log can have given.
     fn number(&self, id: &str) -> Option<u64> {
         let (_, number) = id.rsplit_once('-')?;
         // The epoch has to be this log's, and `parse` takes more than one spelling of a number.
@@ -207,7 +217,40 @@ pub(crate) fn carried(mut event: SseEvent) -> SseEvent {
     event
 }
 
-/// A log in memory, with the default limits.
+/// Returns the size of the data and of the name, which is not sent if it is the default.
+fn sent_size(event: &SseEvent) -> usize {
+    let is_default = event.name == "message";
+    event.data.len() + if is_default { 0 } else { event.name.len() }
+}
+
+/// An event that a log does not append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppendError {
+    size: usize,
+    max: usize,
+}
+
+impl AppendError {
+    /// Returns whether the event is larger than [the log's largest](Limits::max_event).
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.size > self.max
+    }
+}
+
+impl fmt::Display for AppendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { size, max } = self;
+        write!(
+            f,
+            "an event of {size} bytes exceeds the log's limit of {max} bytes"
+        )
+    }
+}
+
+impl error::Error for AppendError {}
+
+/// Creates a log in memory, with the default limits.
 impl Default for EventLog {
     fn default() -> Self {
         Self::new(Limits::default())
@@ -238,7 +281,8 @@ mod tests {
             spare
         };
         let log = EventLog::default();
-        log.append(SseEvent::new(spare("data")).with_name(spare("name")));
+        log.append(SseEvent::new(spare("data")).with_name(spare("name")))
+            .unwrap();
         let kept = log.lock().store.get(1).unwrap();
         assert!(kept.data.capacity() < 1024);
         assert!(kept.name.capacity() < 1024);

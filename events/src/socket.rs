@@ -1,14 +1,21 @@
 //! An event stream over a WebSocket, and the events that the client sends.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
-use futures::{
-    SinkExt, StreamExt, TryStreamExt,
-    stream::{SplitSink, SplitStream},
-};
+use futures::{SinkExt, StreamExt, TryStreamExt};
+use tokio::time::{sleep, timeout};
 use wsio::{
-    CloseCode, Error, WsMessage, WsMeta, WsStream,
+    CloseCode, Error, WsMessage, WsMeta, WsReceiver, WsSender, WsStream,
     sse::{SseErrorKind, SseEvent, SseItem, SseReader},
 };
 
@@ -19,6 +26,16 @@ const MAX_MESSAGE: usize = 128_000;
 
 /// The default size of the largest event from a client, in bytes.
 const MAX_UPSTREAM: usize = 1 << 20;
+
+/// The default time a write may take without progress.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The time a client has to receive the rest of the stream and to answer the Close frame, after the
+/// feed [has been stopped](EventFeed::until).
+const LINGER: Duration = Duration::from_secs(2);
+
+/// The number of times the progress of a write is looked at in each write timeout.
+const LOOKS: u32 = 4;
 
 type OnEvent = Arc<dyn Fn(SseEvent) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
@@ -41,6 +58,7 @@ type OnEvent = Arc<dyn Fn(SseEvent) -> Pin<Box<dyn Future<Output = ()> + Send>> 
 pub struct EventSocket {
     on_event: Option<OnEvent>,
     max_event: usize,
+    write_timeout: Option<Duration>,
 }
 
 impl EventSocket {
@@ -49,10 +67,13 @@ impl EventSocket {
         Self {
             on_event: None,
             max_event: MAX_UPSTREAM,
+            write_timeout: Some(WRITE_TIMEOUT),
         }
     }
 
-    /// Sets the handler of the events that a client sends. By default they are ignored.
+    /// Sets the handler of the events that a client sends. By default there is none: messages are
+    /// discarded, and more of them than [one event](Self::max_event_size) may have closes the
+    /// connection with code 1008.
     ///
     /// The events of one client are handled in order, one at a time; while one is being handled,
     /// nothing more is read from that client. Events received before the client disconnected are
@@ -73,22 +94,38 @@ impl EventSocket {
         self
     }
 
+    /// Sets the time after which a write that makes no progress ends the connection; the default is
+    /// 30 seconds. `None` for no limit.
+    ///
+    /// Keepalive alone does not notice a client that answers Pings and does not read its stream, as
+    /// a proxy may do on its behalf.
+    pub fn write_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.write_timeout = timeout.into();
+        self
+    }
+
     /// Sends the feed over a connection until either ends.
     ///
     /// The Close frame carries 4204 after the [end of the log](FeedEnd::Log), which tells a client
-    /// not to come back, 4500 if an event cannot be encoded, and 1001 otherwise.
+    /// not to come back, 4500 if an event cannot be encoded, and 1001 otherwise. A client that does
+    /// not take the end of a [stopped](EventFeed::until) feed within 2 seconds is dropped.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future drops the connection, and the event that is being handled.
     pub async fn serve(&self, meta: WsMeta, stream: WsStream, feed: EventFeed) {
-        let (sink, messages) = stream.split();
+        let (messages, sink) = stream.split();
+        let overdue = lingering(&feed);
         let sending = async {
-            if let Err(error) = send(&meta, sink, feed).await {
-                tracing::debug!(%error, "the subscriber is gone");
+            let sent = tokio::select! {
+                sent = self.send(&meta, sink, feed) => sent,
+                () = overdue => Err(SendFailure::Stalled),
+            };
+            match sent {
+                // The events that the client sent before the end are still to be handled.
+                Ok(()) | Err(SendFailure::Lost) => std::future::pending().await,
+                Err(SendFailure::Stalled) => tracing::debug!("a subscriber does not read"),
             }
-            // The events that the client sent before the end are still to be handled.
-            std::future::pending::<()>().await;
         };
         tokio::select! {
             () = sending => {}
@@ -96,11 +133,36 @@ impl EventSocket {
         }
     }
 
+    /// Sends everything, and closes.
+    async fn send(
+        &self,
+        meta: &WsMeta,
+        mut sink: WsSender,
+        mut feed: EventFeed,
+    ) -> Result<(), SendFailure> {
+        while let Some(chunk) = feed.next().await {
+            match chunk {
+                Ok(chunk) => {
+                    let fed = AtomicUsize::new(0);
+                    let sending = send_chunk(&mut sink, chunk, &fed);
+                    progressing(meta, self.write_timeout, &fed, sending).await?;
+                }
+                Err(error) => tracing::error!(%error, "an event cannot be sent"),
+            }
+        }
+        let code = match feed.end() {
+            Some(FeedEnd::Log) => close_code(204),
+            Some(FeedEnd::Failed) => close_code(500),
+            Some(FeedEnd::Until | FeedEnd::Limit) | None => CloseCode::GOING_AWAY,
+        };
+        close(meta, code, "").await;
+        Ok(())
+    }
+
     /// Reads to the end.
-    async fn receive(&self, meta: &WsMeta, mut messages: SplitStream<WsStream>) {
+    async fn receive(&self, meta: &WsMeta, messages: WsReceiver) {
         let Some(on_event) = &self.on_event else {
-            while let Some(Ok(_)) = messages.next().await {}
-            return;
+            return self.discard(meta, messages).await;
         };
         let bytes = messages.map_ok(WsMessage::into_bytes);
         let mut items = SseReader::with_limits(bytes, self.max_event, self.max_event);
@@ -111,10 +173,22 @@ impl EventSocket {
                 Err(error) if error.kind() == SseErrorKind::Io => return,
                 Err(error) => {
                     tracing::debug!(%error, "an event from a client is too large");
-                    close(meta, CloseCode::TOO_BIG).await;
+                    close(meta, CloseCode::TOO_BIG, "the event is too large").await;
                     return;
                 }
             }
+        }
+    }
+
+    /// Reads to the end, or until the client has sent as much as one event may have.
+    async fn discard(&self, meta: &WsMeta, mut messages: WsReceiver) {
+        let mut left = self.max_event;
+        while let Some(Ok(message)) = messages.next().await {
+            let Some(rest) = left.checked_sub(message.len()) else {
+                close(meta, CloseCode::POLICY, "no events are accepted here").await;
+                return;
+            };
+            left = rest;
         }
     }
 }
@@ -129,37 +203,63 @@ impl fmt::Debug for EventSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventSocket")
             .field("max_event", &self.max_event)
+            .field("write_timeout", &self.write_timeout)
             .finish_non_exhaustive()
     }
 }
 
-/// Sends everything, and closes.
-async fn send(
-    meta: &WsMeta,
-    mut sink: SplitSink<WsStream, WsMessage>,
-    mut feed: EventFeed,
-) -> Result<(), Error> {
-    while let Some(chunk) = feed.next().await {
-        match chunk {
-            Ok(chunk) => send_chunk(&mut sink, chunk).await?,
-            Err(error) => tracing::error!(%error, "an event cannot be sent"),
-        }
-    }
-    let code = match feed.end() {
-        Some(FeedEnd::Log) => close_code(204),
-        Some(FeedEnd::Failed) => close_code(500),
-        Some(FeedEnd::Until | FeedEnd::Limit) | None => CloseCode::GOING_AWAY,
-    };
-    close(meta, code).await;
-    Ok(())
+/// The reason why a feed cannot be sent any further.
+enum SendFailure {
+    /// The connection is lost.
+    Lost,
+    /// The client does not read.
+    Stalled,
 }
 
-async fn send_chunk(
-    sink: &mut SplitSink<WsStream, WsMessage>,
-    mut chunk: Bytes,
-) -> Result<(), Error> {
+/// Waits until a client has had its time after the feed was stopped.
+fn lingering(feed: &EventFeed) -> impl Future<Output = ()> + Send + use<> {
+    let stopped = feed.stopped();
+    async {
+        stopped.await;
+        sleep(LINGER).await;
+    }
+}
+
+/// Runs `sending`, which counts in `fed` the bytes it gives to the connection, for as long as the
+/// system takes some of them in each `limit`.
+async fn progressing(
+    meta: &WsMeta,
+    limit: Option<Duration>,
+    fed: &AtomicUsize,
+    sending: impl Future<Output = Result<(), Error>>,
+) -> Result<(), SendFailure> {
+    let lost = |error| {
+        tracing::debug!(%error, "the subscriber is gone");
+        SendFailure::Lost
+    };
+    let Some(limit) = limit else {
+        return sending.await.map_err(lost);
+    };
+    let mut sending = pin!(sending);
+    let (mut taken, mut idle_looks) = (0, 0);
+    loop {
+        if let Ok(sent) = timeout(limit / LOOKS, sending.as_mut()).await {
+            return sent.map_err(lost);
+        }
+        let fed = fed.load(Ordering::Relaxed);
+        let now = fed.saturating_sub(meta.buffered_amount());
+        idle_looks = if now > taken { 0 } else { idle_looks + 1 };
+        if idle_looks == LOOKS {
+            return Err(SendFailure::Stalled);
+        }
+        taken = now;
+    }
+}
+
+async fn send_chunk(sink: &mut WsSender, mut chunk: Bytes, fed: &AtomicUsize) -> Result<(), Error> {
     while !chunk.is_empty() {
         let piece = chunk.split_to(chunk.len().min(MAX_MESSAGE));
+        fed.fetch_add(piece.len(), Ordering::Relaxed);
         sink.feed(WsMessage::Binary(piece)).await?;
     }
     sink.flush().await
@@ -170,8 +270,8 @@ fn close_code(status: u16) -> CloseCode {
     CloseCode::from_http_status(status).unwrap_or(CloseCode::INTERNAL)
 }
 
-async fn close(meta: &WsMeta, code: CloseCode) {
-    if let Err(error) = meta.close_code(code).await {
+async fn close(meta: &WsMeta, code: CloseCode, reason: &str) {
+    if let Err(error) = meta.close_reason(code, reason).await {
         tracing::debug!(%error, "not closed");
     }
 }

@@ -1,4 +1,4 @@
-//! Where the events of a log are kept.
+//! The place where a log keeps its events.
 
 use std::{
     collections::VecDeque,
@@ -10,12 +10,12 @@ use std::{
 
 use wsio::sse::SseEvent;
 
-/// Where an [`EventLog`](crate::EventLog) keeps its events; [`MemoryStore`] unless told otherwise.
+/// The place where an [`EventLog`](crate::EventLog) keeps its events; [`MemoryStore`] by default.
 ///
-/// A store numbers events without a hole, in the order in which they are appended, beginning with
-/// 1, and drops the oldest when it has no more room. The log asks it under a lock that all who
-/// append and all who subscribe wait for: a store answers at once, from memory, and one that also
-/// writes events elsewhere does so behind that.
+/// A store numbers events without a gap, in the order in which they are appended, beginning with 1,
+/// and drops the oldest when it is full. The log calls it under a lock that every append and every
+/// subscriber waits for: a store answers at once, from memory, and one that also writes events
+/// elsewhere does so in the background.
 ///
 /// ```
 /// use std::{ops::Range, sync::Arc};
@@ -45,49 +45,107 @@ use wsio::sse::SseEvent;
 /// }
 ///
 /// let log = EventLog::with_store(Endless(Vec::new()));
-/// assert_eq!(log.append(SseEvent::new("first")), "2026-11-21-1");
+/// assert_eq!(log.append(SseEvent::new("first"))?, "2026-11-21-1");
+/// # Ok::<_, wsio_events::AppendError>(())
 /// ```
 pub trait EventStore: Send {
-    /// What tells the numbers of this store from those of all others, also of those that came
-    /// before it under the same address. It is asked once, and is to be made of ASCII letters,
-    /// digits and `-`, `.`, `_`, `~`: other characters are left out.
+    /// Returns the epoch: it distinguishes the numbers of this store from those of all others,
+    /// earlier ones under the same address included.
     ///
-    /// A store whose events outlive the process gives the same epoch each time; one that begins
-    /// anew gives another.
+    /// A store whose events outlive the process returns the same epoch each time; one that begins
+    /// anew returns another. The log calls this once, and leaves out all characters but ASCII
+    /// letters, digits and `-`, `.`, `_`, `~`.
     fn epoch(&self) -> String;
 
-    /// The numbers of the events that are kept; its end is the number of the next one.
+    /// Returns the numbers of the events that are kept; the end is the number of the next event.
     fn kept(&self) -> Range<u64>;
 
     /// Keeps an event, whose number is the end of [`kept`](Self::kept). It already has its id.
     fn append(&mut self, event: Arc<SseEvent>);
 
-    /// The event of this number; `None` if it is not kept. If that is so for one of
-    /// [`kept`](Self::kept), who waits for it is told that it is lost.
+    /// Returns the size of the largest event that is appended, in bytes: its data and its name.
+    /// The default is that of [`Limits`].
+    fn max_event(&self) -> usize {
+        Limits::default().max_event
+    }
+
+    /// Returns the event of this number, or `None` if it is not kept.
+    ///
+    /// Returning `None` for a number inside [`kept`](Self::kept) reports that event as lost to
+    /// subscribers.
     fn get(&self, number: u64) -> Option<Arc<SseEvent>>;
 }
 
-/// How much a [`MemoryStore`] keeps. The newest event is always kept, even if it is larger by
-/// itself.
+/// The limits of a [`MemoryStore`].
+///
+/// | limit | default | and a client of `wsio::sse` |
+/// |---|---|---|
+/// | [`events`](Self::events) | 10 000 | |
+/// | [`bytes`](Self::bytes) | 16 MiB | |
+/// | [`max_event`](Self::max_event) | 1 MiB | takes a line of 8 MiB, and an event of 16 MiB |
+///
+/// ```
+/// use wsio_events::Limits;
+///
+/// let limits = Limits::new().events(1000).bytes(1 << 20);
+/// assert_eq!(limits.max_event, 1 << 20);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
-    /// How many events.
+    /// The number of events that are kept; the newest is always kept.
     pub events: usize,
-    /// How many bytes: of the data, the name and the id of all events together.
+    /// The bytes that are kept: the data, the name and the id of all events together. The newest
+    /// event is always kept.
     pub bytes: usize,
+    /// The size of the largest event that is appended, in bytes: its data and its name.
+    pub max_event: usize,
 }
 
-/// 10 000 events, 16 MiB.
-impl Default for Limits {
-    fn default() -> Self {
+impl Limits {
+    /// Creates the default limits.
+    #[must_use]
+    pub const fn new() -> Self {
         Self {
             events: 10_000,
             bytes: 16 << 20,
+            max_event: 1 << 20,
         }
+    }
+
+    /// Sets the number of events that are kept.
+    #[must_use]
+    pub const fn events(mut self, events: usize) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// Sets the bytes that are kept.
+    #[must_use]
+    pub const fn bytes(mut self, bytes: usize) -> Self {
+        self.bytes = bytes;
+        self
+    }
+
+    /// Sets the size of the largest event that is appended, in bytes.
+    ///
+    /// An event that the clients do not accept ends their connections again and again, for as long
+    /// as it is kept: raise their limits first.
+    #[must_use]
+    pub const fn max_event(mut self, bytes: usize) -> Self {
+        self.max_event = bytes;
+        self
     }
 }
 
-/// Keeps events in memory, under an epoch of its own: ids of an earlier process are unknown to it.
+/// 10 000 events, 16 MiB, 1 MiB for each.
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A store in memory, under an epoch of its own: ids of an earlier process are unknown to it.
 #[derive(Debug)]
 pub struct MemoryStore {
     limits: Limits,
@@ -99,7 +157,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -134,6 +192,10 @@ impl EventStore for MemoryStore {
                 self.first += 1;
             }
         }
+    }
+
+    fn max_event(&self) -> usize {
+        self.limits.max_event
     }
 
     fn get(&self, number: u64) -> Option<Arc<SseEvent>> {

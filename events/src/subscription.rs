@@ -13,24 +13,24 @@ use wsio::sse::SseEvent;
 
 use crate::EventLog;
 
-/// The events of an [`EventLog`] from some place on: what is kept, then what comes.
+/// The events of an [`EventLog`] from some place on: those that are kept, then those to come.
 ///
-/// It holds no events, and nobody waits for it. When the log has dropped an event that it has not
-/// given yet, the next item is an `Err`, once for each time that it falls behind, and then it goes
-/// on with the oldest event that is kept. It ends only with the log, after
-/// [`EventLog::end`], and then for good.
+/// It holds no events, and nothing waits for it. If the log has dropped an event before it was
+/// yielded, the next item is an `Err`, once each time the subscription falls behind, and then come
+/// the events from the oldest that is kept. It ends only with the log, after [`EventLog::end`],
+/// and then for good.
 ///
 /// # Cancel safety
 ///
 /// No event is lost when a future of `StreamExt::next` or the like is dropped.
 pub struct Subscription {
     log: EventLog,
-    /// What it waits under.
+    /// The key of its waker.
     key: u64,
     place: Place,
 }
 
-/// Where a subscription is.
+/// The place of a subscription in its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
     /// Before the event of this number.
@@ -46,8 +46,8 @@ impl Subscription {
         Self { log, key, place }
     }
 
-    /// The id to go on from: that of the last event that was given, or the one before the next.
-    /// As long as it has not been told that its id is unknown, it is that id.
+    /// Returns the id after which the subscription goes on: that of the last event yielded, or of
+    /// the place it began at. An unknown id is returned until the `Err` that reports it.
     #[must_use]
     pub fn last_event_id(&self) -> String {
         match &self.place {
@@ -57,7 +57,7 @@ impl Subscription {
         }
     }
 
-    /// Whether the log has ended and everything has been given.
+    /// Returns whether the log has ended and everything has been yielded.
     pub(crate) fn is_over(&self) -> bool {
         let state = self.log.lock();
         match self.place {
@@ -102,7 +102,7 @@ impl Subscription {
             self.place = Place::Before(next + 1);
             return Poll::Ready(Some(Ok(event)));
         }
-        // What the store says that it has, and has not, is one event that is lost.
+        // The store counts the event as kept, and does not have it: that one event is lost.
         let oldest = kept.start.max(next + 1);
         self.place = Place::Before(oldest);
         Poll::Ready(Some(Err(Lagged {
@@ -146,11 +146,11 @@ impl fmt::Debug for Subscription {
     }
 }
 
-/// A subscriber has missed events: what it asked for is unknown to the log, or older than what
-/// the log keeps.
+/// The report that a subscriber has missed events: its id is unknown to the log, or older than the
+/// events that are kept.
 ///
-/// As JSON it is `{"lastEventId":"…","oldest":"…"}`, with `null` where nothing is kept. As an event
-/// it is called `lagged`, and has that as its data:
+/// As JSON it is `{"lastEventId":"…","oldest":"…"}`, with `null` if nothing is kept. As an event
+/// it is called `lagged`, and has that JSON as its data:
 ///
 /// ```
 /// use futures::StreamExt;
@@ -159,14 +159,14 @@ impl fmt::Debug for Subscription {
 ///
 /// # futures::executor::block_on(async {
 /// let log = EventLog::default();
-/// let kept = log.append(SseEvent::new("kept"));
+/// let kept = log.append(SseEvent::new("kept"))?;
 ///
 /// let mut subscription = log.subscribe(Some("an id of an earlier process"));
 /// let lagged = subscription.next().await.unwrap().unwrap_err();
 /// assert_eq!(lagged.oldest(), Some(&*kept));
 /// assert_eq!(SseEvent::from(&lagged).name, "lagged");
 /// assert_eq!(subscription.next().await.unwrap()?.data, "kept");
-/// # Ok::<_, wsio_events::Lagged>(()) }).unwrap();
+/// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -176,13 +176,14 @@ pub struct Lagged {
 }
 
 impl Lagged {
-    /// The id that the subscriber has to go on from.
+    /// Returns the id after which the subscriber asked to go on.
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         &self.last_event_id
     }
 
-    /// The id of the oldest event that is kept, with which it goes on; `None` if there is none.
+    /// Returns the id of the oldest event that is kept, which comes next, or `None` if there is
+    /// none.
     #[must_use]
     pub fn oldest(&self) -> Option<&str> {
         self.oldest.as_deref()
@@ -207,7 +208,7 @@ impl fmt::Display for Lagged {
 
 impl error::Error for Lagged {}
 
-/// Tells a client of it. Such an event has no id.
+/// Makes the event that tells a client of the gap. It has no id.
 impl From<&Lagged> for SseEvent {
     fn from(lagged: &Lagged) -> Self {
         // Strings as JSON do not fail.

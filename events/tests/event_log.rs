@@ -12,18 +12,18 @@ use futures::{
     stream::FusedStream,
     task::{ArcWake, noop_waker_ref, waker},
 };
-use wsio::sse::SseEvent;
-use wsio_events::{EventLog, EventStore, Lagged, Limits, MemoryStore, Subscription};
+use wsio::sse::{SseDecoder, SseEvent, SseItem};
+use wsio_events::{EventLog, EventStore, FeedOptions, Lagged, Limits, MemoryStore, Subscription};
 
 fn log(events: usize) -> EventLog {
     let bytes = usize::MAX;
-    EventLog::new(Limits { events, bytes })
+    EventLog::new(Limits::new().events(events).bytes(bytes))
 }
 
 /// Appends the numbers of a range; the ids they got.
 fn append(log: &EventLog, numbers: Range<u64>) -> Vec<String> {
     let events = numbers.map(|n| SseEvent::new(n.to_string()));
-    events.map(|event| log.append(event)).collect()
+    events.map(|event| log.append(event).unwrap()).collect()
 }
 
 /// What is there now.
@@ -102,8 +102,9 @@ fn r7_ids_count_and_belong_to_one_log() {
 fn an_event_gets_its_id_whatever_it_had_and_keeps_the_rest() {
     let log = log(10);
     let event = SseEvent::new("a\nb").with_name("name").with_id("mine");
-    let id = log.append(event.clone());
-    log.append(SseEvent::new("").with_name("x\r\nid: 7\ry\nz"));
+    let id = log.append(event.clone()).unwrap();
+    log.append(SseEvent::new("").with_name("x\r\nid: 7\ry\nz"))
+        .unwrap();
     let mut events = log.subscribe_from_oldest();
     let mut next = || events.next().now_or_never().unwrap().unwrap().unwrap();
     assert_eq!(next(), event.with_id(id));
@@ -117,7 +118,7 @@ fn r7_an_unknown_id_is_told() {
     let oldest = log.oldest();
     let epoch = newest.strip_suffix("-5").unwrap();
     let unknown = [
-        EventLog::default().append(SseEvent::new("")),
+        EventLog::default().append(SseEvent::new("")).unwrap(),
         format!("{epoch}-6"),
         format!("{epoch}-05"),
         format!("{epoch}-+5"),
@@ -191,31 +192,28 @@ fn r7_who_falls_behind_is_told_each_time() {
 
 #[test]
 fn r7_bytes_are_bounded_too() {
-    let id = EventLog::default().append(SseEvent::new("")).len();
+    let id = EventLog::default().append(SseEvent::new("")).unwrap().len();
     // An event of 100 bytes: its name, its id and its data.
     let event = || SseEvent::new("x".repeat(100 - "message".len() - id));
     let (events, bytes) = (100, 500);
-    let log = EventLog::new(Limits { events, bytes });
+    let log = EventLog::new(Limits::new().events(events).bytes(bytes));
     for n in 1..=9 {
-        log.append(event());
+        log.append(event()).unwrap();
         let kept = log.subscribe_from_oldest();
         assert_eq!(drain(kept), n.min(5), "after {n}");
     }
     // One that is larger than all is kept alone, and goes with the next one.
-    log.append(SseEvent::new("x".repeat(1000)));
+    log.append(SseEvent::new("x".repeat(1000))).unwrap();
     assert_eq!(drain(log.subscribe_from_oldest()), 1);
-    log.append(event());
+    log.append(event()).unwrap();
     assert_eq!(drain(log.subscribe_from_oldest()), 1);
-    log.append(event());
+    log.append(event()).unwrap();
     assert_eq!(drain(log.subscribe_from_oldest()), 2);
 }
 
 #[test]
 fn the_newest_is_kept_however_low_the_limits() {
-    let log = EventLog::new(Limits {
-        events: 0,
-        bytes: 0,
-    });
+    let log = EventLog::new(Limits::new().events(0).bytes(0));
     let mut subscription = log.subscribe(None);
     append(&log, 0..1);
     assert_eq!(ready(&mut subscription), numbers(0..1));
@@ -251,7 +249,7 @@ impl EventStore for Spy {
 fn r7_subscribers_hold_no_events() {
     let seen = Arc::default();
     let (events, bytes) = (10, usize::MAX);
-    let store = MemoryStore::new(Limits { events, bytes });
+    let store = MemoryStore::new(Limits::new().events(events).bytes(bytes));
     let log = EventLog::with_store(Spy(store, Arc::clone(&seen)));
     let mut subscriptions: Vec<_> = (0..100).map(|_| log.subscribe(None)).collect();
     for (n, subscription) in (0..).zip(&mut subscriptions) {
@@ -397,4 +395,49 @@ fn a_log_and_its_subscriptions_can_go_anywhere() {
     let log = EventLog::default();
     anywhere(&log);
     anywhere(&log.subscribe(None));
+}
+
+#[test]
+fn r7_an_event_larger_than_the_logs_largest_is_an_error() {
+    let log = EventLog::new(Limits::new().max_event(100));
+    let of = |data: usize, name: usize| {
+        let event = SseEvent::new("x".repeat(data)).with_name("n".repeat(name));
+        log.append(event)
+    };
+    let newest = of(90, 10).unwrap();
+    for (data, name) in [(91, 10), (101, 0), (0, 101), (10 << 20, 0)] {
+        let error = of(data, name).unwrap_err();
+        assert!(error.is_too_large(), "{error}");
+    }
+    assert_eq!(log.newest(), newest);
+    let default = EventLog::default();
+    assert!(default.append(SseEvent::new("x".repeat(1 << 20))).is_ok());
+    assert!(
+        default
+            .append(SseEvent::new("x".repeat((1 << 20) + 1)))
+            .is_err()
+    );
+    // A store that says nothing of it has the same limit.
+    let silent = EventLog::with_store(Holes);
+    let large = SseEvent::new("x".repeat((1 << 20) + 1));
+    assert!(silent.append(large).unwrap_err().is_too_large());
+}
+
+#[test]
+fn r7_the_largest_event_is_one_that_a_client_accepts_by_default() {
+    let log = EventLog::default();
+    let options = FeedOptions::new().heartbeat(None);
+    let max = Limits::default().max_event;
+    // Of all data, that of line breaks alone is the longest when it is encoded.
+    for data in ["x".repeat(max), "\n".repeat(max)] {
+        let mut feed = options.open(&log, Some(&log.newest()));
+        log.append(SseEvent::new(&*data)).unwrap();
+        let bytes = feed.next().now_or_never().flatten().unwrap().unwrap();
+        let mut decoder = SseDecoder::new();
+        decoder.feed(&bytes);
+        let SseItem::Event(event) = decoder.next().unwrap().unwrap() else {
+            panic!("no event");
+        };
+        assert_eq!(event.data, data);
+    }
 }

@@ -18,7 +18,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 fn log(events: usize) -> EventLog {
     let bytes = usize::MAX;
-    EventLog::new(Limits { events, bytes })
+    EventLog::new(Limits::new().events(events).bytes(bytes))
 }
 
 /// The number in an id.
@@ -57,7 +57,7 @@ where
             let log = log.clone();
             tokio::spawn(async move {
                 for n in 0..EACH {
-                    log.append(SseEvent::new(format!("{writer} {n}")));
+                    log.append(SseEvent::new(format!("{writer} {n}"))).unwrap();
                     if n % 64 == writer {
                         tokio::task::yield_now().await;
                     }

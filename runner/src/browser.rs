@@ -35,7 +35,7 @@ chromedriver is not there: it is neither on PATH nor named by CHROMEDRIVER.
 `cargo xtask test` installs it where it may. NO_HEADLESS=1 serves the tests to a browser that you \
 open.";
 
-/// Whether a file has tests: the file of a documentation test, for one, has none.
+/// Returns whether a file has tests: the file of a documentation test has none.
 pub(crate) fn has_tests(wasm: &[u8]) -> bool {
     memmem::find(wasm, b"__wbgt_").is_some()
 }

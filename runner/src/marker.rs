@@ -1,15 +1,15 @@
-//! What a test's wasm file is told: texts in the places that tests/support/browser.rs keeps free.
+//! The texts written into a test's wasm file, in the places that tests/support/browser.rs keeps free.
 
 use memchr::memmem;
 
-/// Where the test server is.
+/// The address of the test server.
 pub(crate) const ADDRESS: Marker = Marker {
     name: "wsio-test-server",
     default: "127.0.0.1:8080",
     len: 64,
 };
 
-/// Which of the browser's sockets the tests are to have.
+/// The browser's socket that the tests are to have.
 pub(crate) const TRANSPORT: Marker = Marker {
     name: "wsio-test-transport",
     default: "Auto",
@@ -25,7 +25,7 @@ pub(crate) struct Marker {
 }
 
 impl Marker {
-    /// Where it is, in bytes from the start of the file.
+    /// The offset in the file, in bytes.
     pub(crate) fn places(&self, wasm: &[u8]) -> Vec<usize> {
         memmem::find_iter(wasm, &self.text(self.default)).collect()
     }

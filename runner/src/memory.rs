@@ -1,4 +1,4 @@
-//! How much memory the pages of the browser have, as the operating system counts it.
+//! The memory of the browser's pages, as the operating system counts it.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -50,7 +50,7 @@ struct Process {
 }
 
 impl Process {
-    /// What `/proc/<id>/status` tells; `None` also for a process that has just ended.
+    /// Reads `/proc/<id>/status`; returns `None` also for a process that has just ended.
     fn read(folder: PathBuf) -> Option<Self> {
         let id = folder.file_name()?.to_str()?.parse().ok()?;
         let status = fs::read_to_string(folder.join("status")).ok()?;

@@ -20,7 +20,7 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What comes before a payload of `len` bytes.
+/// Returns the header of a frame with a payload of `len` bytes.
 pub(crate) fn head(first: u8, len: u64) -> Vec<u8> {
     let mut head = vec![first];
     if len < 126 {

@@ -80,7 +80,7 @@ async fn stopped() -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-/// How wide the addresses of the routes are in `--help`; longer ones have a line of their own.
+/// The width of the addresses of the routes in `--help`; longer ones have a line of their own.
 const WIDTH: usize = 36;
 
 /// The table of routes for `--help`.

@@ -8,8 +8,7 @@ use axum::{
 };
 use http::{Request, StatusCode, request::Parts};
 use hyper::upgrade::OnUpgrade;
-use hyper_util::{rt::TokioIo, server::conn::auto::upgrade::downcast};
-use wsio_axum::{ServerHandle, UpgradeRejection, WsUpgrade};
+use wsio_axum::{ServerHandle, UpgradeRejection, WsUpgrade, transport};
 
 use crate::stream::{CuttableStream, Peer};
 
@@ -41,11 +40,11 @@ impl RawUpgrade {
             let Ok(upgraded) = on_upgrade.await else {
                 return;
             };
-            let Ok(parts) = downcast::<TokioIo<CuttableStream>>(upgraded) else {
+            let Some((stream, read_ahead)) = transport::<CuttableStream>(upgraded) else {
                 tracing::error!("this connection is not one of this server's own");
                 return;
             };
-            let stream = parts.io.into_inner().with_read_ahead(parts.read_buf);
+            let stream = stream.with_read_ahead(read_ahead);
             tokio::select! {
                 served = serve(stream) => {
                     if let Err(error) = served {

@@ -29,7 +29,7 @@ async fn r7_an_id_from_before_a_restart_is_told_and_never_taken_for_a_new_one() 
     for transport in BOTH {
         let before = EventLog::default();
         let seen: Vec<_> = (0..5)
-            .map(|n| before.append(SseEvent::new(n.to_string())))
+            .map(|n| before.append(SseEvent::new(n.to_string())).unwrap())
             .collect();
         let server = serving(EventRoute::new(), &before).await;
         let mut feed = come_back(transport, &server, &seen[2]).await;
@@ -39,9 +39,9 @@ async fn r7_an_id_from_before_a_restart_is_told_and_never_taken_for_a_new_one() 
 
         // As many events again: by their numbers alone none would have been missed.
         let after = EventLog::default();
-        let oldest = after.append(SseEvent::new("a"));
+        let oldest = after.append(SseEvent::new("a")).unwrap();
         for data in ["b", "c", "d", "e", "f"] {
-            after.append(SseEvent::new(data));
+            after.append(SseEvent::new(data)).unwrap();
         }
         let server = serving(EventRoute::new(), &after).await;
         for id in [&seen[4], &before.newest()] {
@@ -83,15 +83,15 @@ async fn r7_a_store_that_outlives_the_server_keeps_its_ids() {
     for transport in BOTH {
         let store = Durable::default();
         let before = EventLog::with_store(store.clone());
-        let seen = before.append(SseEvent::new("seen"));
-        before.append(SseEvent::new("missed"));
+        let seen = before.append(SseEvent::new("seen")).unwrap();
+        before.append(SseEvent::new("missed")).unwrap();
         let server = serving(EventRoute::new(), &before).await;
         server.shutdown().await;
         drop(before);
 
         let after = EventLog::with_store(store);
         let server = serving(EventRoute::new(), &after).await;
-        let newest = after.append(SseEvent::new("new"));
+        let newest = after.append(SseEvent::new("new")).unwrap();
         assert_eq!(newest, "orders-3");
         let mut feed = come_back(transport, &server, &seen).await;
         assert_eq!(feed.data(2).await, ["missed", "new"]);

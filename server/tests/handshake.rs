@@ -267,7 +267,7 @@ async fn own_routes_are_served_beside() {
         upgrade
             .protocol("v2")
             .on_upgrade(async move |meta, mut stream| {
-                let told = format!("{offered:?} {} {}", meta.protocol(), meta.url());
+                let told = format!("{offered:?} {:?} {}", meta.protocol(), meta.url());
                 stream.send(told.into()).await.unwrap();
                 meta.close().await;
             })
@@ -283,7 +283,7 @@ async fn own_routes_are_served_beside() {
     let (mut client, answer) = chatting.unwrap();
     assert_eq!(answer.headers()["sec-websocket-protocol"], "v2");
     let (messages, end) = support::all(&mut client).await;
-    let expected = r#"["v1", "v2", "v3"] v2 /chat?room=1"#;
+    let expected = r#"["v1", "v2", "v3"] Some("v2") /chat?room=1"#;
     assert_eq!(messages, [text(expected)]);
     assert_eq!(support::code(end), None);
 

@@ -7,16 +7,17 @@ use tokio_util::codec::{Decoder, Encoder};
 
 use super::{CodecError, CodecErrorKind, MAX_VALUE};
 
-/// One JSON value per line: reads values of type `In`, writes values of type `Out`.
+/// A codec of one JSON value per line. It decodes values of type `In` and encodes values of type
+/// `Out`.
 ///
-/// Known as [NDJSON](https://github.com/ndjson/ndjson-spec) and JSON Lines. A line ends with LF
-/// or CRLF; blank lines are skipped; the last line may lack its end.
+/// The format is known as [NDJSON](https://github.com/ndjson/ndjson-spec) and JSON Lines. A line ends
+/// with LF or CRLF. Blank lines are skipped. The last line may lack its end.
 ///
-/// An item is a `Result`: a line that is not the JSON expected
-/// ([`Invalid`](CodecErrorKind::Invalid)) or is too long
-/// ([`TooLong`](CodecErrorKind::TooLong)) is an error that says where the line begins, and the
-/// next line follows. A line that is too long is not kept while the rest of it arrives. The
-/// decoder itself fails only when the stream does.
+/// An item is a `Result`. A line that is not the expected JSON
+/// ([`Invalid`](CodecErrorKind::Invalid)) or exceeds its limit
+/// ([`TooLong`](CodecErrorKind::TooLong)) is an error with the position of the line, and the next
+/// line follows. The rest of a line over the limit is not buffered. The decoder itself fails only
+/// if the underlying stream fails.
 ///
 /// ```
 /// use futures::{SinkExt, StreamExt, TryStreamExt};
@@ -38,22 +39,22 @@ use super::{CodecError, CodecErrorKind, MAX_VALUE};
 /// ```
 pub struct JsonCodec<In, Out = In> {
     max_line: usize,
-    /// How much of the buffer is known to have no LF in it.
+    /// The number of bytes of the buffer that were searched and contain no LF.
     searched: usize,
-    /// Where in the stream the buffer begins.
+    /// The position of the buffer in the stream.
     position: u64,
-    /// Within a line that was found too long.
+    /// The line exceeds its limit, and its rest is discarded.
     discarding: bool,
     values: PhantomData<fn(Out) -> In>,
 }
 
 impl<In, Out> JsonCodec<In, Out> {
-    /// Lines may have up to 8 MiB.
+    /// Creates a codec that decodes lines of up to 8 MiB.
     pub fn new() -> Self {
         Self::with_max_line(MAX_VALUE)
     }
 
-    /// Lines that are read may have up to `max` bytes, without their end.
+    /// Creates a codec that decodes lines of up to `max` bytes, without their end.
     pub fn with_max_line(max: usize) -> Self {
         Self {
             max_line: max,
@@ -64,12 +65,12 @@ impl<In, Out> JsonCodec<In, Out> {
         }
     }
 
-    /// The bytes a line that is read may have, without its end.
+    /// Returns the limit of a decoded line in bytes, without its end.
     pub fn max_line(&self) -> usize {
         self.max_line
     }
 
-    /// Takes the next line out of the buffer, with its end.
+    /// Removes the next line from the buffer, with its end.
     fn take(&mut self, buffer: &mut BytesMut, length: usize) -> (u64, BytesMut) {
         let position = self.position;
         self.position += length as u64;
@@ -79,7 +80,7 @@ impl<In, Out> JsonCodec<In, Out> {
 }
 
 impl<In: DeserializeOwned, Out> JsonCodec<In, Out> {
-    /// The value of a line; `None` for a blank one.
+    /// Decodes a line. Returns `None` for a blank one.
     fn value(&self, position: u64, line: &[u8]) -> Option<Result<In, CodecError>> {
         let line = text(line);
         if line.len() > self.max_line {
@@ -93,7 +94,7 @@ impl<In: DeserializeOwned, Out> JsonCodec<In, Out> {
     }
 }
 
-/// A line without its end.
+/// Returns a line without its end.
 fn text(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
@@ -114,7 +115,7 @@ impl<In: DeserializeOwned, Out> Decoder for JsonCodec<In, Out> {
             }
         }
         self.searched = buffer.len();
-        // A CR may turn out to belong to the end of the line.
+        // A CR may belong to the end of the line.
         if !self.discarding && text(buffer).len() <= self.max_line {
             return Ok(None);
         }
@@ -184,23 +185,23 @@ mod tests {
     use serde_json::{Value, json, value::RawValue};
 
     use super::*;
-    use crate::codec::splits::{Outcome, decodes};
+    use crate::codec::splits::{CodecOutcome, decodes};
 
     fn lines() -> JsonCodec<Value> {
         JsonCodec::with_max_line(16)
     }
 
-    fn bad(position: u64) -> Outcome<Value> {
-        Outcome::Item(CodecErrorKind::Invalid, position)
+    fn bad(position: u64) -> CodecOutcome<Value> {
+        CodecOutcome::Item(CodecErrorKind::Invalid, position)
     }
 
-    fn long(position: u64) -> Outcome<Value> {
-        Outcome::Item(CodecErrorKind::TooLong, position)
+    fn long(position: u64) -> CodecOutcome<Value> {
+        CodecOutcome::Item(CodecErrorKind::TooLong, position)
     }
 
     macro_rules! good {
         ($($json:tt)+) => {
-            Outcome::Value(json!($($json)+))
+            CodecOutcome::Value(json!($($json)+))
         };
     }
 

@@ -1,12 +1,12 @@
 //! Codecs for values over a stream of bytes, for tokio-util's
 //! [`Framed`](tokio_util::codec::Framed) and its halves.
 //!
-//! They know nothing of WebSockets: bytes in, values out, over a [`WsIo`](crate::WsIo) as over
-//! anything else that reads and writes.
+//! The codecs do not depend on WebSockets: they work over a [`WsIo`](crate::WsIo) and over any
+//! other `AsyncRead` and `AsyncWrite`.
 //!
-//! A value that arrives whole but does not decode is an *item*, `Err` inside the item, with the
-//! position it has in the stream; the next value follows. What makes the rest of the stream
-//! unreadable is an error of the decoder, after which `FramedRead` ends.
+//! A complete value that does not decode is an *item*: an `Err` inside the item, with the position
+//! of the value in the stream. The next value follows. If the rest of the stream is unreadable, the
+//! decoder itself fails, after which `FramedRead` ends.
 
 #[cfg(feature = "cbor")]
 mod cbor;
@@ -20,7 +20,7 @@ pub use self::error::{CodecError, CodecErrorKind};
 #[cfg(feature = "json")]
 pub use self::json::JsonCodec;
 
-/// The bytes a value may take, unless the codec is told otherwise: 8 MiB.
+/// The default limit of a value: 8 MiB.
 const MAX_VALUE: usize = 8 << 20;
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use tokio_util::codec::Decoder;
 
 use super::{CodecError, CodecErrorKind};
 
-/// What a decoder made of a piece of its input.
+/// A result of a decoder.
 #[derive(Debug, PartialEq)]
-pub(super) enum Outcome<T> {
+pub(super) enum CodecOutcome<T> {
     Value(T),
     /// An error that leaves the stream usable.
     Item(CodecErrorKind, u64),
@@ -16,7 +16,7 @@ pub(super) enum Outcome<T> {
 }
 
 /// Decodes an input that arrives in pieces of a size, and then ends.
-pub(super) fn run<C, T>(codec: &mut C, input: &[u8], piece: usize) -> Vec<Outcome<T>>
+pub(super) fn run<C, T>(codec: &mut C, input: &[u8], piece: usize) -> Vec<CodecOutcome<T>>
 where
     C: Decoder<Item = Result<T, CodecError>, Error = CodecError>,
 {
@@ -24,7 +24,7 @@ where
 }
 
 /// Decodes an input that arrives in two pieces, and then ends.
-pub(super) fn run_in_two<C, T>(codec: &mut C, input: &[u8], cut: usize) -> Vec<Outcome<T>>
+pub(super) fn run_in_two<C, T>(codec: &mut C, input: &[u8], cut: usize) -> Vec<CodecOutcome<T>>
 where
     C: Decoder<Item = Result<T, CodecError>, Error = CodecError>,
 {
@@ -32,7 +32,7 @@ where
     pieces(codec, [first, second].into_iter())
 }
 
-fn pieces<'a, C, T>(codec: &mut C, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Outcome<T>>
+fn pieces<'a, C, T>(codec: &mut C, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<CodecOutcome<T>>
 where
     C: Decoder<Item = Result<T, CodecError>, Error = CodecError>,
 {
@@ -48,18 +48,20 @@ where
     outcomes
 }
 
-/// Whether the stream is still usable after all that a decoder has to give at the moment.
+/// Collects the results available so far. Returns whether the stream is still usable.
 fn collect<T>(
-    outcomes: &mut Vec<Outcome<T>>,
+    outcomes: &mut Vec<CodecOutcome<T>>,
     mut decode: impl FnMut() -> Result<Option<Result<T, CodecError>>, CodecError>,
 ) -> bool {
     loop {
         match decode() {
             Ok(None) => return true,
-            Ok(Some(Ok(value))) => outcomes.push(Outcome::Value(value)),
-            Ok(Some(Err(error))) => outcomes.push(Outcome::Item(error.kind(), error.position())),
+            Ok(Some(Ok(value))) => outcomes.push(CodecOutcome::Value(value)),
+            Ok(Some(Err(error))) => {
+                outcomes.push(CodecOutcome::Item(error.kind(), error.position()));
+            }
             Err(error) => {
-                outcomes.push(Outcome::End(error.kind(), error.position()));
+                outcomes.push(CodecOutcome::End(error.kind(), error.position()));
                 return false;
             }
         }

@@ -15,6 +15,29 @@ use crate::{
     options::{CONNECT_TIMEOUT, Options, option_setters},
 };
 
+/// Connects to `url`, an absolute `ws:` or `wss:` URL, with the default options.
+///
+/// For subprotocols, use [`WsMeta::connect`]; for options, [`WsMeta::builder`].
+///
+/// ```no_run
+/// use futures::{SinkExt, StreamExt};
+///
+/// # async fn example() -> Result<(), wsio::Error> {
+/// let (meta, mut stream) = wsio::connect("wss://example.com/chat").await?;
+/// stream.send("hello".into()).await?;
+/// while let Some(message) = stream.next().await {
+///     println!("{:?}", message?);
+/// }
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// See [`Builder::connect`], also for what happens when the future is dropped.
+pub async fn connect(url: impl Into<String>) -> Result<(WsMeta, WsStream), Error> {
+    WsMeta::builder(url).connect().await
+}
+
 /// Makes a connection; see [`WsMeta::builder`].
 ///
 /// A builder can be cloned and used again: each [`connect`](Builder::connect) is a connection of

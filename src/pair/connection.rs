@@ -238,7 +238,9 @@ impl Connection {
         self.start_close(None);
     }
 
+    /// The receiving half was dropped: what arrives is discarded by whoever sends.
     pub(super) fn discard_input(&mut self) {
+        self.reader = ReaderState::Gone;
         self.socket.discard_input();
     }
 
@@ -258,6 +260,11 @@ impl Connection {
         mut poll: impl FnMut(&mut Platform, &mut Context<'_>) -> Poll<Result<T, Unsendable>>,
     ) -> Poll<Result<T, Error>> {
         loop {
+            if self.is_reader_gone()
+                && let Poll::Ready(end) = self.socket.poll_end(cx)
+            {
+                self.finish(end);
+            }
             match poll(&mut self.socket, cx) {
                 Poll::Ready(sent) => {
                     return Poll::Ready(sent.map_err(|error| self.unsendable(error)));

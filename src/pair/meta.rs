@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use futures::FutureExt;
 use pharos::{Observable, Observe, ObserveConfig, PharErr};
 
-use super::{Builder, Core, WsStream};
+use super::{Builder, Core, WsEvents, WsStream};
 use crate::{
     CloseEvent, Error, WsEvent, WsState, address,
     backend::{Backend as _, Platform},
@@ -53,7 +53,7 @@ impl WsMeta {
     /// use wsio::WsMeta;
     ///
     /// let (meta, stream) = WsMeta::connect("wss://example.com/chat", ["chat.v2", "chat.v1"]).await?;
-    /// println!("{} speaks {}", meta.url(), meta.protocol());
+    /// println!("{} speaks {}", meta.url(), meta.protocol().unwrap_or("none"));
     /// # Ok(()) }
     /// ```
     ///
@@ -147,17 +147,34 @@ impl WsMeta {
         self.core.buffered_amount()
     }
 
-    /// The subprotocol the server chose, or nothing.
+    /// Returns the subprotocol the server selected.
     #[must_use]
-    pub fn protocol(&self) -> &str {
-        &self.core.negotiated().protocol
+    pub fn protocol(&self) -> Option<&str> {
+        not_empty(&self.core.negotiated().protocol)
     }
 
-    /// The extensions the server chose, as in its `Sec-WebSocket-Extensions`. Natively none are
-    /// offered.
+    /// Returns the extensions the server selected, as in its `Sec-WebSocket-Extensions`. On native
+    /// targets, none are offered.
     #[must_use]
-    pub fn extensions(&self) -> &str {
-        &self.core.negotiated().extensions
+    pub fn extensions(&self) -> Option<&str> {
+        not_empty(&self.core.negotiated().extensions)
+    }
+
+    /// Returns the events of the connection as a stream: the current state first, then every
+    /// change.
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    ///
+    /// # async fn example(meta: wsio::WsMeta) {
+    /// let mut events = meta.events();
+    /// while let Some(event) = events.next().await {
+    ///     println!("{event:?}");
+    /// }
+    /// # }
+    /// ```
+    pub fn events(&self) -> WsEvents {
+        WsEvents::new(self.core.observe(ObserveConfig::default()).ok())
     }
 
     /// The address, as parsed. On the server's side it is what the request asked for.
@@ -165,6 +182,10 @@ impl WsMeta {
     pub fn url(&self) -> &str {
         &self.core.negotiated().url
     }
+}
+
+fn not_empty(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 impl Observable<WsEvent> for WsMeta {

@@ -7,6 +7,7 @@
 mod builder;
 mod connection;
 mod core;
+mod events;
 mod idle;
 mod meta;
 mod observers;
@@ -15,5 +16,10 @@ mod wakers;
 
 #[cfg(feature = "event-source")]
 pub(crate) use self::idle::Idle;
-pub use self::{builder::Builder, meta::WsMeta, stream::WsStream};
 pub(crate) use self::{builder::within, core::Core};
+pub use self::{
+    builder::{Builder, connect},
+    events::WsEvents,
+    meta::WsMeta,
+    stream::{WsReceiver, WsSender, WsStream},
+};

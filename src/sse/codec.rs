@@ -5,34 +5,31 @@ use tokio_util::codec::{Decoder, Encoder};
 
 use super::{
     MAX_EVENT, MAX_LINE, SseError, SseEvent, SseItem,
-    decoder::{Parser, ResumeState},
+    decoder::{ResumeState, SseParser},
     encoder::{encode_event, encode_item},
 };
 
-/// An event stream for tokio-util's [`Framed`](tokio_util::codec::Framed) and its halves.
+/// A codec of event streams, for tokio-util's [`Framed`](tokio_util::codec::Framed) and its halves.
 ///
-/// It reads what [`SseDecoder`](crate::sse::SseDecoder) reads. What it writes reads back as it
-/// was: nothing in an event can pass for another event or another field.
+/// It decodes like [`SseDecoder`](crate::sse::SseDecoder). An encoded item reads back the same: no
+/// text in an event can pass for another event or another field.
 ///
-/// - The lines of data, ended by LF, CR or CRLF, are written as lines of their own, and read back
-///   joined by LF.
-/// - Line breaks in an event's name, an id or a comment, NUL in an id, and a
-///   [`Retry`](SseItem::Retry) that is not a whole number of milliseconds up to [`u64::MAX`]
-///   cannot be written: that is an
-///   [`InvalidEvent`](crate::sse::SseErrorKind::InvalidEvent), nothing is written, and the next
-///   item can be.
-/// - The name `message` is left out, as it is what an event without a name is called, and so is
-///   the empty name.
+/// - Each line of data, ended by LF, CR or CRLF, is written as a line. The lines read back joined by
+///   LF.
+/// - A line break in a name, an id or a comment, NUL in an id, and a [`Retry`](SseItem::Retry) that
+///   is not a whole number of milliseconds up to [`u64::MAX`] cannot be encoded. The error is
+///   [`InvalidEvent`](crate::sse::SseErrorKind::InvalidEvent); nothing is written, and the next
+///   item can be encoded.
+/// - The name `message`, which is that of an event without a name, and the empty name are omitted.
 ///
-/// The limits are for reading only.
+/// The limits apply to decoding only.
 ///
 /// # Errors
 ///
-/// Reading fails on what is too long, and on errors of the stream beneath
-/// ([`Io`](crate::sse::SseErrorKind::Io)). What follows can be read, but mind what `FramedRead`
-/// does with an error of any decoder: it gives `None` after it, and when it is polled again it waits
-/// for more bytes before it looks at those it has. An [`SseReader`](crate::sse::SseReader) goes on at
-/// once.
+/// Decoding fails for a line or an event over its limit, and for errors of the underlying stream
+/// ([`Io`](crate::sse::SseErrorKind::Io)). The next item can be read, but `FramedRead` yields `None`
+/// after an error of any decoder, and then waits for more bytes before it decodes those it has. An
+/// [`SseReader`](crate::sse::SseReader) continues at once.
 ///
 /// ```
 /// use futures::{SinkExt, TryStreamExt};
@@ -57,46 +54,46 @@ use super::{
 /// ```
 #[derive(Clone)]
 pub struct SseCodec {
-    parser: Parser,
+    parser: SseParser,
     resume_state: ResumeState,
 }
 
 impl SseCodec {
-    /// Lines that are read may have up to 8 MiB, events up to 16 MiB.
+    /// Creates a codec that decodes lines of up to 8 MiB and events of up to 16 MiB.
     #[must_use]
     pub fn new() -> Self {
         Self::with_limits(MAX_LINE, MAX_EVENT)
     }
 
-    /// Lines that are read may have up to `max_line` bytes without their end, and the data, name
-    /// and id of an event up to `max_event` bytes together.
+    /// Creates a codec that decodes lines of up to `max_line` bytes without their end, and events
+    /// of up to `max_event` bytes of data, name and id together.
     #[must_use]
     pub fn with_limits(max_line: usize, max_event: usize) -> Self {
         Self {
-            parser: Parser::new(max_line, max_event),
+            parser: SseParser::new(max_line, max_event),
             resume_state: ResumeState::default(),
         }
     }
 
-    /// The last event id that was read, in an event or by itself; empty if there is none.
+    /// Returns the last event id that was decoded, in an event or by itself.
     #[must_use]
     pub fn last_event_id(&self) -> Option<&str> {
         self.resume_state.last_event_id()
     }
 
-    /// Sets the last event id, such as one that was kept from an earlier run of the program.
+    /// Sets the last event id, such as one that was saved in an earlier run of the program.
     pub fn set_last_event_id<'a>(&mut self, id: impl Into<Option<&'a str>>) {
         self.resume_state.set_last_event_id(id.into());
     }
 
-    /// The last reconnection time that was read, if any.
+    /// Returns the last reconnection time that was decoded.
     #[must_use]
     pub fn reconnection_time(&self) -> Option<Duration> {
         self.resume_state.reconnection_time()
     }
 }
 
-/// Everything is taken out of the buffer, unless there are more items in it.
+/// Consumes the whole buffer, unless it contains more items.
 impl Decoder for SseCodec {
     type Item = SseItem;
     type Error = SseError;

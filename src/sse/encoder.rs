@@ -1,4 +1,4 @@
-//! Items into bytes that read back as the same items.
+//! The encoder of event streams.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use memchr::{memchr, memchr2};
 
 use super::{SseError, SseErrorKind, SseEvent, SseItem};
 
-/// Room for the names of fields and the ends of lines, in bytes.
+/// Space for the names of fields and the ends of lines, in bytes.
 const AROUND: usize = 64;
 
-/// Every item is written with the blank line that ends a block: it stands by itself, and a reader
-/// that splits the stream at blank lines sees it at once.
+/// Encodes an item as a block of its own. A blank line ends it, so that a reader that splits the
+/// stream at blank lines sees the item at once.
 pub(super) fn encode_item(item: &SseItem, buffer: &mut BytesMut) -> Result<(), SseError> {
     match item {
         SseItem::Event(event) => encode_event(event, buffer),
@@ -70,7 +70,7 @@ fn encode_retry(time: Duration, buffer: &mut BytesMut) -> Result<(), SseError> {
     Ok(())
 }
 
-/// The space is there for the sake of values that begin with one: a reader leaves one out.
+/// Writes a field. A reader skips one space after the colon, so that values may begin with one.
 fn put_field(name: &[u8], value: &[u8], buffer: &mut BytesMut) {
     buffer.put_slice(name);
     buffer.put_slice(b": ");
@@ -82,7 +82,7 @@ fn has_line_break(value: &str) -> bool {
     memchr2(b'\n', b'\r', value.as_bytes()).is_some()
 }
 
-/// A reader skips an id with a NUL in it.
+/// Returns whether a reader would ignore the id.
 fn has_line_break_or_nul(value: &str) -> bool {
     has_line_break(value) || memchr(0, value.as_bytes()).is_some()
 }

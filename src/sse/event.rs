@@ -12,22 +12,22 @@ use std::time::Duration;
 /// assert_eq!(SseEvent::new("hello").name, "message");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct SseEvent {
-    /// What the event is called: `message` unless the stream names it. To an encoder the empty
-    /// name is another word for `message`.
+    /// The name, which is `message` if the stream does not name the event. An encoder treats the
+    /// empty name as `message`.
     pub name: String,
     /// The data, its lines joined by LF.
     pub data: String,
-    /// The id that the event's own block sets, if it sets one. `Some("")` sets the last event id
-    /// back to none.
+    /// The id, if the block of the event sets one. `Some("")` resets the last event id to none.
     pub id: Option<String>,
 }
 
 impl SseEvent {
-    /// The name of an event that is not named (WHATWG HTML § 9.2.6).
+    /// The name of an event without a name (WHATWG HTML § 9.2.6).
     pub(crate) const MESSAGE: &str = "message";
 
-    /// An event called `message`, without an id.
+    /// Creates an event with the name `message` and without an id.
     #[must_use]
     pub fn new(data: impl Into<String>) -> Self {
         Self {
@@ -37,14 +37,14 @@ impl SseEvent {
         }
     }
 
-    /// The same event under a name.
+    /// Sets the name.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// The same event with an id.
+    /// Sets the id.
     #[must_use]
     pub fn with_id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
@@ -52,27 +52,27 @@ impl SseEvent {
     }
 }
 
-/// An event called `message`, with empty data and without an id.
+/// Creates an event with the name `message`, with empty data and without an id.
 impl Default for SseEvent {
     fn default() -> Self {
         Self::new(String::new())
     }
 }
 
-/// What an event stream consists of.
+/// One item of an event stream.
 ///
-/// The events are what a browser's `EventSource` shows a page; the rest it keeps to itself.
+/// A browser's `EventSource` shows a page only the events.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SseItem {
     /// An event.
     Event(SseEvent),
-    /// A comment, without the colon it begins with and without one space behind that. Servers
-    /// send comments as a sign of life.
+    /// A comment, without its colon and without one space after that. Servers send comments as
+    /// heartbeats.
     Comment(String),
-    /// The last event id, from a block that sets it and has no data.
+    /// The last event id, set by a block without data.
     Id(String),
-    /// How long to wait before a reconnect, given as soon as its line is read.
+    /// The delay before a reconnect, yielded as soon as its line is read.
     Retry(Duration),
 }
 

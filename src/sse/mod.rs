@@ -1,6 +1,6 @@
 //! Server-sent events over any stream of bytes, as WHATWG HTML § 9.2 describes them.
 //!
-//! An event stream is text that never has to end, in blocks of lines:
+//! An event stream is text of any length, in blocks of lines:
 //!
 //! ```text
 //! : a comment
@@ -13,16 +13,23 @@
 //!
 //! ```
 //!
-//! There are three ways to read one, over a WebSocket, a TCP connection, an HTTP body or anything
-//! else, with the same outcome:
+//! Three types read event streams, over a WebSocket, a TCP connection, an HTTP body or any other
+//! transport, with the same results:
 //!
-//! - [`SseCodec`] with tokio-util's [`Framed`](tokio_util::codec::Framed), which writes as well,
-//!   over what reads and writes bytes;
-//! - [`SseReader`], over a `Stream` of pieces;
-//! - [`SseDecoder`], which does no I/O.
+//! - [`SseCodec`], with tokio-util's [`Framed`](tokio_util::codec::Framed), over any `AsyncRead`;
+//!   it also writes event streams to any `AsyncWrite`;
+//! - [`SseReader`], over any `Stream` of pieces;
+//! - [`SseDecoder`], without I/O.
 //!
-//! All three give comments, ids and reconnection times too, not only events: they are what tells
-//! that a connection is alive, and where to go on after it.
+//! All three yield comments, ids and reconnection times as well as events. Comments show that a
+//! connection is alive; ids and reconnection times tell after which event to resume, and when.
+//!
+//! # Limits
+//!
+//! By default a line may have 8 MiB and an event 16 MiB, with `EventSource` too. Over that, a reader
+//! skips the event and reports an error. A server should therefore send no larger events: an
+//! `EventLog` of the crate `wsio-events` refuses events over its own limit, `Limits::max_event`, on
+//! `append`; its default is 1 MiB.
 
 mod codec;
 mod decoder;
@@ -43,11 +50,11 @@ pub use self::{
     reader::SseReader,
 };
 
-/// The bytes a line may have, unless a decoder is told otherwise: 8 MiB.
+/// The default limit of a line: 8 MiB.
 const MAX_LINE: usize = 8 << 20;
 
-/// The bytes an event may have, unless a decoder is told otherwise: 16 MiB.
+/// The default limit of an event: 16 MiB.
 const MAX_EVENT: usize = 16 << 20;
 
-/// What is kept of a buffer that is empty again, at most: 4 KiB.
-const KEPT: usize = 4 << 10;
+/// The largest capacity that an empty buffer keeps: 4 KiB.
+const KEPT_CAPACITY: usize = 4 << 10;

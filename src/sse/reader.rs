@@ -9,30 +9,30 @@ use std::{
 use futures::stream::{FusedStream, Stream, TryStream, TryStreamExt};
 
 use super::{
-    MAX_EVENT, MAX_LINE, SseError, SseItem,
-    decoder::{Parser, ResumeState},
+    MAX_EVENT, MAX_LINE, SseError, SseErrorKind, SseItem,
+    decoder::{ResumeState, SseParser},
 };
 
-/// Reads an event stream from any stream of bytes, and goes on with the next one.
+/// A reader of event streams over any stream of bytes.
 ///
-/// The bytes come as pieces of any type and size: the messages of a
-/// [`WsStream`](crate::WsStream), the body of an HTTP response, the channel of a test. Items are
-/// what [`SseDecoder`](crate::sse::SseDecoder) makes of them, read where the pieces lie. It does not
-/// connect again by itself; it keeps what that takes, as `EventSource.fromReadableStream` does in a browser: the last event
-/// id and the reconnection time, over any number of streams.
+/// The bytes may come in pieces of any type and size: the messages of a
+/// [`WsStream`](crate::WsStream), the body of an HTTP response, the channel of a test. The reader
+/// decodes like [`SseDecoder`](crate::sse::SseDecoder), without copying the pieces first. It does
+/// not reconnect by itself, but keeps the last event id and the reconnection time over any number
+/// of streams.
 ///
-/// At the end of the stream an unfinished block is left out, and the reader gives `None` until
-/// [`continue_with`](SseReader::continue_with) gives it another stream.
+/// At the end of the stream an incomplete block is discarded, and the reader yields `None` until
+/// [`continue_with`](SseReader::continue_with) provides another stream.
 ///
 /// # Errors
 ///
-/// What is too long is an `Err` between items, as the decoder has it. An error of the stream
-/// beneath ([`Io`](crate::sse::SseErrorKind::Io)) ends it: the stream is not polled again, for what
-/// came after a gap could be taken for the rest of what came before.
+/// A line or an event over its limit is an `Err` between items, as in the decoder. An error of the
+/// underlying stream ([`Io`](crate::sse::SseErrorKind::Io)) ends the stream. It is not polled again:
+/// bytes after a gap could be taken for the rest of an incomplete event.
 ///
 /// # Cancel safety
 ///
-/// A `next` that is dropped loses nothing.
+/// `next` is cancel safe: no item is lost when its future is dropped.
 ///
 /// ```
 /// use futures::{StreamExt, TryStreamExt, stream};
@@ -54,56 +54,55 @@ use super::{
 /// ```
 pub struct SseReader<S: TryStream> {
     stream: S,
-    /// What is not read through, and where to go on in it.
+    /// The current piece, and how much of it was parsed.
     piece: Option<(S::Ok, usize)>,
-    parser: Parser,
+    parser: SseParser,
     resume_state: ResumeState,
     ended: bool,
 }
 
 impl<S: TryStream> SseReader<S> {
-    /// A line may have up to 8 MiB, an event up to 16 MiB.
+    /// Creates a reader of lines of up to 8 MiB and events of up to 16 MiB.
     pub fn new(stream: S) -> Self {
         Self::with_limits(stream, MAX_LINE, MAX_EVENT)
     }
 
-    /// A line may have up to `max_line` bytes without its end, and the data, name and id of an
-    /// event up to `max_event` bytes together.
+    /// Creates a reader of lines of up to `max_line` bytes without their end, and events of up to
+    /// `max_event` bytes of data, name and id together.
     pub fn with_limits(stream: S, max_line: usize, max_event: usize) -> Self {
         Self {
             stream,
             piece: None,
-            parser: Parser::new(max_line, max_event),
+            parser: SseParser::new(max_line, max_event),
             resume_state: ResumeState::default(),
             ended: false,
         }
     }
 
-    /// The last event id that was read, in an event or by itself; empty if there is none.
+    /// Returns the last event id that was yielded, in an event or by itself.
     ///
-    /// It is that of the items given out, not of what has arrived: a server that goes on from here
-    /// repeats nothing, and leaves out nothing.
+    /// Items that have arrived but were not yielded do not count. A server that resumes after this
+    /// id therefore neither repeats nor skips an event.
     #[must_use]
     pub fn last_event_id(&self) -> Option<&str> {
         self.resume_state.last_event_id()
     }
 
-    /// Sets the last event id, such as one that was kept from an earlier run of the program.
+    /// Sets the last event id, such as one that was saved in an earlier run of the program.
     pub fn set_last_event_id<'a>(&mut self, id: impl Into<Option<&'a str>>) {
         self.resume_state.set_last_event_id(id.into());
     }
 
-    /// The last reconnection time that was read, if any.
+    /// Returns the last reconnection time that was yielded.
     #[must_use]
     pub fn reconnection_time(&self) -> Option<Duration> {
         self.resume_state.reconnection_time()
     }
 
-    /// Goes on with another stream, from its first byte, and gives back the one before.
+    /// Continues with another stream, from its first byte, and returns the previous one.
     ///
-    /// The last event id and the reconnection time stay. What was not read of the stream before is
-    /// dropped; since the last event id is not ahead of what was read, it comes again from a server
-    /// that goes on from there.
+    /// The last event id and the reconnection time stay. Bytes of the previous stream that were not
+    /// read are dropped; a server that resumes after the last event id sends their events again.
     pub fn continue_with(&mut self, stream: S) -> S {
         self.piece = None;
         self.parser.end();
@@ -111,7 +110,7 @@ impl<S: TryStream> SseReader<S> {
         mem::replace(&mut self.stream, stream)
     }
 
-    /// The stream beneath, without what was read ahead of it.
+    /// Returns the underlying stream, without the bytes that were read ahead.
     pub fn into_inner(self) -> S {
         self.stream
     }
@@ -147,7 +146,7 @@ where
             match ready!(this.stream.try_poll_next_unpin(cx)) {
                 Some(Ok(piece)) => this.piece = Some((piece, 0)),
                 Some(Err(error)) => {
-                    let error = SseError::io(error, this.parser.position());
+                    let error = SseError::because(SseErrorKind::Io, this.parser.position(), error);
                     this.parser.end();
                     this.ended = true;
                     return Poll::Ready(Some(Err(error)));
@@ -161,7 +160,7 @@ where
     }
 }
 
-/// It is not over for good: see [`continue_with`](SseReader::continue_with).
+/// A terminated reader can go on: see [`continue_with`](SseReader::continue_with).
 impl<S> FusedStream for SseReader<S>
 where
     S: TryStream + Unpin,
@@ -191,7 +190,7 @@ mod tests {
     use futures::{FutureExt, StreamExt, stream};
 
     use super::*;
-    use crate::sse::{SseErrorKind, SseEvent};
+    use crate::sse::SseEvent;
 
     type Piece = Result<&'static str, io::Error>;
 

@@ -64,14 +64,12 @@ async fn e9_nor_with_a_reader_that_reads_meanwhile() {
 #[test]
 async fn e9_nor_one_cut_short_by_closing_the_sink() {
     for transport in transports() {
-        let (mut meta, stream) = connect(transport, "/echo").await;
+        let (mut meta, mut stream) = connect(transport, "/echo").await;
         let events = meta.observe(ObserveConfig::default()).await.unwrap();
-        let (mut sink, stream) = stream.split();
         for n in 0..100 {
-            sink.feed(n.to_string().into()).await.unwrap();
+            stream.feed(n.to_string().into()).await.unwrap();
         }
-        sink.close().await.unwrap();
-        let mut stream = stream.reunite(sink).unwrap();
+        stream.close().await.unwrap();
         let (messages, error) = drain(&mut stream).await;
         for (n, message) in messages.iter().enumerate() {
             assert_eq!(message, &n.to_string().into());

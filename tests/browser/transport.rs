@@ -109,8 +109,8 @@ async fn c1_both_transports_tell_the_same_of_a_handshake() {
             .builder("/subprotocol?accept=b")
             .protocols(["a", "b"]);
         let (meta, _stream) = builder.transport(transport).connect().await.unwrap();
-        assert_eq!(meta.protocol(), "b");
-        assert_eq!(meta.extensions(), "");
+        assert_eq!(meta.protocol(), Some("b"));
+        assert_eq!(meta.extensions(), None);
         assert_eq!(meta.url(), server.url("/subprotocol?accept=b"));
     }
 }

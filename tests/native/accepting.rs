@@ -63,7 +63,10 @@ async fn c5_the_server_sees_the_request_and_chooses() {
     });
     let (client, server) = join!(builder.connect(), accepting);
     let ((client, _c), (server, _s)) = (client.unwrap(), server.unwrap());
-    assert_eq!((client.protocol(), server.protocol()), ("v2", "v2"));
+    assert_eq!(
+        (client.protocol(), server.protocol()),
+        (Some("v2"), Some("v2"))
+    );
     assert_eq!(server.url(), "/chat?room=1");
 }
 
@@ -207,7 +210,11 @@ async fn e7_natively_a_server_may_send_the_registered_codes() {
 #[tokio::test]
 async fn c5_the_client_s_preferred_subprotocol_of_those_supported_is_selected() {
     let acceptor = Acceptor::new().protocols(["v1", "v2"]);
-    for (offered, selected) in [(&["v3", "v2", "v1"][..], "v2"), (&["v1"], "v1"), (&[], "")] {
+    for (offered, selected) in [
+        (&["v3", "v2", "v1"][..], Some("v2")),
+        (&["v1"], Some("v1")),
+        (&[], None),
+    ] {
         let (builder, far) = piped("ws://pipe/");
         let builder = builder.protocols(offered.iter().copied());
         let (client, server) = join!(builder.connect(), acceptor.accept(far));
@@ -219,14 +226,14 @@ async fn c5_the_client_s_preferred_subprotocol_of_those_supported_is_selected() 
     let connecting = builder.protocols(["v3"]).connect();
     let (client, server) = join!(connecting, acceptor.accept(far));
     assert_eq!(client.unwrap_err().kind(), ErrorKind::ProtocolRefused);
-    assert_eq!(server.unwrap().0.protocol(), "");
+    assert_eq!(server.unwrap().0.protocol(), None);
     // What the program selects comes first.
     let (builder, far) = piped("ws://pipe/");
     let connecting = builder.protocols(["v1", "v3"]).connect();
     let accepting = acceptor.accept_with(far, async |_| Ok(UpgradeResponse::new().protocol("v3")));
     let (client, server) = join!(connecting, accepting);
-    assert_eq!(client.unwrap().0.protocol(), "v3");
-    assert_eq!(server.unwrap().0.protocol(), "v3");
+    assert_eq!(client.unwrap().0.protocol(), Some("v3"));
+    assert_eq!(server.unwrap().0.protocol(), Some("v3"));
 }
 
 #[tokio::test]

@@ -333,7 +333,7 @@ fn s1_errors_of_the_stream_keep_their_kind() {
     let mut decoder = SseDecoder::with_limits(1, 1);
     decoder.feed(b"xx");
     let error = decoder.next().unwrap().unwrap_err();
-    assert_eq!(error.to_string(), "a line longer than allowed, at byte 0");
+    assert_eq!(error.to_string(), "a line exceeds its limit at byte 0");
     assert_eq!(io::Error::from(error).kind(), io::ErrorKind::InvalidData);
 
     let event = SseEvent::new("").with_id("\n");

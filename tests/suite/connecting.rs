@@ -21,8 +21,8 @@ async fn c1_connect_resolves_to_an_open_connection() {
     assert_eq!(meta.ready_state(), WsState::Open);
     assert_eq!(stream.ready_state(), WsState::Open);
     assert_eq!(meta.url(), server.url("/echo"));
-    assert_eq!(meta.protocol(), "");
-    assert_eq!(meta.extensions(), "");
+    assert_eq!(meta.protocol(), None);
+    assert_eq!(meta.extensions(), None);
     stream.send("hello".into()).await.unwrap();
     stream.send(vec![1, 2, 3].into()).await.unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap(), "hello".into());
@@ -196,12 +196,12 @@ async fn c5_the_server_chooses_among_several_subprotocols() {
         let url = server.url(&format!("/subprotocol?accept={chosen}"));
         let connecting = WsMeta::connect(url, ["chat.v2", "chat.v1"]);
         let (meta, _stream) = connecting.await.unwrap();
-        assert_eq!(meta.protocol(), chosen);
+        assert_eq!(meta.protocol(), Some(chosen));
     }
     // The first one on offer is the preferred one.
     let url = server.url("/subprotocol");
     let (meta, _stream) = WsMeta::connect(url, ["b", "a"]).await.unwrap();
-    assert_eq!(meta.protocol(), "b");
+    assert_eq!(meta.protocol(), Some("b"));
 }
 
 #[test]

@@ -10,6 +10,8 @@ mod codecs;
 mod connecting;
 mod end;
 mod flow;
+mod halves;
+mod locks;
 mod secrets;
 mod source_both;
 mod source_http;

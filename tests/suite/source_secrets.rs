@@ -61,13 +61,13 @@ async fn c9_requests_show_neither_urls_nor_header_values() {
     for shown in ["http://127.0.0.1:2/path", "GET", "X-Key", "Authorization"] {
         assert!(text.contains(shown), "{text}");
     }
-    assert_no_secret(&HttpRequest::new(SECRET));
     assert_no_secret(&HttpConnector::new(request));
     assert_no_secret(&over_http(url("http")));
     assert_no_secret(&over_http(url("http")).build());
-    let url = url("ws");
-    assert_no_secret(&EventSource::ws(&url));
-    assert_no_secret(&EventSource::ws(&url).build());
+    let builder = EventSource::ws(url("ws"));
+    assert_no_secret(&builder);
+    assert!(format!("{builder:?}").contains("ws://127.0.0.1:2/path"));
+    assert_no_secret(&builder.build());
 }
 
 #[test]
@@ -84,5 +84,14 @@ async fn c9_errors_over_http_show_neither_urls_nor_header_values() {
     ];
     for builder in builders {
         assert_no_secret_in(&only_error(builder).await);
+    }
+}
+
+#[test]
+async fn c9_errors_over_a_websocket_show_no_urls() {
+    let (fragment, other) = (url("ws"), url("http"));
+    let unreachable = fragment.split('#').next().unwrap();
+    for url in [unreachable, &fragment, &other] {
+        assert_no_secret_in(&only_error(EventSource::ws(url)).await);
     }
 }

@@ -75,7 +75,7 @@ impl Command {
         self.captured(Stdio::inherit())
     }
 
-    /// The same, to find out whether it works at all: nothing is shown.
+    /// Runs it to see whether it works at all, and shows nothing.
     pub(crate) fn probe(&self) -> Option<String> {
         self.captured(Stdio::null())
     }

@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What went wrong, and what to do about it.
+/// A failure, with the remedy.
 #[derive(Debug)]
 struct Failure(String);
 

@@ -1,4 +1,4 @@
-//! What `cargo metadata` knows of the workspace.
+//! The workspace as `cargo metadata` describes it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,7 +27,7 @@ impl Metadata {
         Ok(Self(serde_json::from_str(&text)?))
     }
 
-    /// Where cargo puts what it builds.
+    /// The target directory.
     pub(crate) fn target_folder(&self) -> PathBuf {
         PathBuf::from(self.0["target_directory"].as_str().unwrap_or("target"))
     }

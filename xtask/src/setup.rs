@@ -117,7 +117,7 @@ fn install(packages: &str, missing: &str) -> Result<(), Failure> {
     })
 }
 
-/// What apt-get's command line begins with, where it may be used without a password.
+/// Returns the beginning of apt-get's command line, if it may be used without a password.
 fn apt_get() -> Option<fn() -> Command> {
     path::program(&["apt-get"])?;
     let user = Command::new("id").arg("-u").probe()?;

@@ -1,4 +1,4 @@
-//! What is checked and tested, in this order: what is quick to fail comes first.
+//! The checks and tests in their order: those that fail fast come first.
 
 use crate::command::Command;
 use crate::metadata::Metadata;
@@ -6,15 +6,15 @@ use crate::{Failure, setup};
 
 /// A part of `cargo xtask test`.
 pub(crate) struct Step {
-    /// What it is called on the command line.
+    /// The name on the command line.
     pub(crate) name: &'static str,
-    /// What it does, for `--list`.
+    /// The description for `--list`.
     pub(crate) about: &'static str,
     pub(crate) needs: &'static [Need],
     pub(crate) work: Work,
 }
 
-/// What has to be installed for a step.
+/// A tool that has to be installed for a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
     Rustfmt,
@@ -27,7 +27,7 @@ pub(crate) enum Need {
 pub(crate) enum Work {
     /// Tools to run one after the other.
     Commands(fn() -> Vec<Command>),
-    /// The same, where they depend on what the workspace is made of.
+    /// Tools to run that depend on the members of the workspace.
     Derived(fn(&Metadata) -> Vec<Command>),
     /// A look at the workspace itself.
     Check(fn(&Metadata) -> Result<(), Failure>),

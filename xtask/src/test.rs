@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Everything the steps need, before the first of them: nobody wants to hear of it later.
+/// Installs what the steps need before the first of them runs, so that none fails for it later.
 fn provide(steps: &[&Step]) -> Result<(), Failure> {
     let mut provided: Vec<Need> = Vec::new();
     for need in steps.iter().flat_map(|step| step.needs) {

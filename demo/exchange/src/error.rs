@@ -1,11 +1,11 @@
-//! Why a step failed.
+//! The reason why a step failed.
 
 use std::{error, fmt, io};
 
 use tokio_util::codec::LinesCodecError;
 use wsio::codec::CodecError;
 
-/// What went wrong, in words for whoever watches.
+/// A failure, in words for the user.
 #[derive(Debug)]
 pub struct Failure(String);
 

@@ -25,18 +25,18 @@ pub use self::{
     report::Report,
 };
 
-/// How many bytes go each way unless told otherwise: 64 MiB.
+/// The default number of bytes that go each way: 64 MiB.
 pub const TRANSFER: u64 = 64 << 20;
 
 /// Bytes per message of a transfer.
 pub(crate) const CHUNK: usize = 64 << 10;
 
-/// What to exchange, and with whom.
+/// The plan of an exchange.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The server: scheme, host and port, such as `ws://127.0.0.1:8080`.
     pub server: String,
-    /// How many bytes to send up, and how many to ask for.
+    /// The number of bytes to send up, and to ask for.
     pub bytes: u64,
     /// The name under which the server is to drop the event connections, of letters and digits.
     pub client: String,

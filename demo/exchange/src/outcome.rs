@@ -1,4 +1,4 @@
-//! What was seen, in a form that travels as JSON.
+//! The outcome of an exchange, in a form that travels as JSON.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ impl Step {
         Self::Close,
     ];
 
-    /// One word for it, in lower case.
+    /// Returns one word for it, in lower case.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -67,7 +67,7 @@ pub struct Figures {
     pub digest: Option<String>,
     /// The close code, where the step closes.
     pub close_code: Option<u16>,
-    /// What came of the event log over each transport, where the step follows it.
+    /// The events that came over each transport, where the step follows the log.
     #[serde(default)]
     pub events: Vec<EventFigures>,
     /// The time the bytes took, where that is not the whole time of the step.
@@ -94,38 +94,38 @@ impl Figures {
     }
 }
 
-/// What came of an event log over one transport.
+/// The events that came of a log over one transport.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EventFigures {
-    /// Which transport.
+    /// The transport.
     pub transport: Transport,
-    /// How many events came.
+    /// The number of events that came.
     pub received: u64,
-    /// How often the server dropped the connection.
+    /// The number of times the server dropped the connection.
     pub drops: u64,
-    /// How often it was made again.
+    /// The number of reconnections.
     pub reconnects: u64,
-    /// How many events are missing.
+    /// The number of missing events.
     pub gaps: u64,
-    /// How many came more than once.
+    /// The number of events that came more than once.
     pub repeats: u64,
 }
 
-/// How a step went.
+/// The outcome of a step.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StepOutcome {
-    /// Which step.
+    /// The step.
     pub step: Step,
     /// Whether it saw what it should.
     pub ok: bool,
-    /// How long it took, or for a transfer its bytes, in seconds.
+    /// The time it took, or for a transfer its bytes, in seconds.
     pub seconds: f64,
-    /// What it saw.
+    /// The facts it saw.
     pub figures: Figures,
 }
 
 impl StepOutcome {
-    /// How long it took, in words: milliseconds below a second.
+    /// Returns the time it took, in words: milliseconds below a second.
     #[must_use]
     pub fn time(&self) -> String {
         if self.seconds < 1.0 {
@@ -147,20 +147,20 @@ impl StepOutcome {
     }
 }
 
-/// How the exchange went.
+/// The outcome of the exchange.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Outcome {
     /// The steps that were begun, in order.
     pub steps: Vec<StepOutcome>,
-    /// Why it stopped early, if it did.
+    /// The reason why it stopped early, if it did.
     pub failure: Option<String>,
-    /// What the page's panel of events showed over each transport; empty where there is none.
+    /// The page's panel of events over each transport; empty where there is none.
     #[serde(default)]
     pub panel: Vec<EventFigures>,
 }
 
 impl Outcome {
-    /// Whether every step was run and saw what it should.
+    /// Returns whether every step was run and saw what it should.
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.failure.is_none()
@@ -168,7 +168,7 @@ impl Outcome {
             && self.steps.iter().map(|outcome| outcome.step).eq(Step::ALL)
     }
 
-    /// What a step saw, if it was begun.
+    /// Returns what a step saw, if it was begun.
     #[must_use]
     pub fn step(&self, step: Step) -> Option<&StepOutcome> {
         self.steps.iter().find(|outcome| outcome.step == step)

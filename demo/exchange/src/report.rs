@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{Step, StepOutcome};
 
-/// Whoever watches the exchange. It also has the clock, because each target has its own.
+/// The observer of an exchange. It also has the clock, because each target has its own.
 pub trait Report {
     /// The time since some fixed moment, never going back.
     fn now(&self) -> Duration;

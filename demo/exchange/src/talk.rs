@@ -8,7 +8,7 @@ use wsio::{CloseCode, WsIo, WsMeta, codec::JsonCodec};
 
 use crate::{Figures, Report, Step, error::Failure};
 
-/// What is said in lines: plain, empty, and in more than one script.
+/// The lines that are said: plain, empty, and in more than one script.
 const LINES: [&str; 5] = [
     "hello over a WebSocket",
     "",

@@ -9,7 +9,7 @@ use wsio::{WsMessage, WsMeta};
 
 use crate::{CHUNK, Figures, Pattern, Plan, Report, Step, error::Failure, pattern::PatternDigest};
 
-/// What the server's sink answers when it is told that all is sent.
+/// The answer of the server's sink when it is told that all is sent.
 #[derive(Debug, Deserialize)]
 struct Receipt {
     bytes: u64,

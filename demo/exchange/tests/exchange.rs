@@ -143,7 +143,7 @@ async fn a_wrong_byte_fails_the_stream_down() {
     assert!(outcome.failure.unwrap().contains("byte 700000"));
 }
 
-/// What a good sink does.
+/// A good sink.
 async fn receive_and_hash(mut stream: WsStream) {
     use sha2::Digest;
     let mut hash = sha2::Sha256::new();

@@ -14,7 +14,7 @@ use wsio_demo_exchange::{
 
 use crate::dom;
 
-/// Whether the page's query, such as `?check`, asks for a report.
+/// Returns whether the page's query, such as `?check`, asks for a report.
 pub(crate) fn is_asked(query: &str) -> bool {
     query
         .trim_start_matches('?')
@@ -43,10 +43,10 @@ pub(crate) async fn report(outcome: &Outcome) -> Result<(), JsValue> {
     }
 }
 
-/// How long the panel may take for anything.
+/// The time the panel may take for anything.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// How often the panel is looked at.
+/// The interval at which the panel is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Uses the panel of events as a visitor does, and reads from it what it shows. What goes wrong

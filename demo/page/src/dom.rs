@@ -44,7 +44,8 @@ pub(crate) fn clicks(element: &EventTarget) -> Result<UnboundedReceiver<()>, JsV
     events(element, "click", |_| Some(()))
 }
 
-/// What `map` makes of an element's events. The element listens for as long as the page lives.
+/// Returns the values `map` makes of an element's events. The element listens for as long as the
+/// page lives.
 pub(crate) fn events<T: 'static>(
     element: &EventTarget,
     kind: &str,

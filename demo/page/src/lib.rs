@@ -20,7 +20,7 @@ use wsio_demo_exchange::{Outcome, Plan};
 
 use self::{log::Log, view::View};
 
-/// How many entries the log keeps.
+/// The number of entries the log keeps.
 const ENTRIES: u32 = 500;
 
 /// Begins: connects the line, follows the events, and runs the exchange.
@@ -59,7 +59,7 @@ fn client() -> String {
     )
 }
 
-/// Where this page came from, as the address of a WebSocket server.
+/// Returns the page's origin as the address of a WebSocket server.
 fn server(location: &Location) -> Result<String, JsValue> {
     let secure = location.protocol()? == "https:";
     let scheme = if secure { "wss" } else { "ws" };

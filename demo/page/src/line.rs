@@ -126,7 +126,7 @@ enum Heard {
     Echo(Result<String, LinesCodecError>),
 }
 
-/// Where the user types.
+/// The field in which the user types.
 #[derive(Debug)]
 struct Form {
     text: HtmlInputElement,
@@ -146,7 +146,7 @@ impl Form {
         self.send.set_disabled(!enabled);
     }
 
-    /// What the user types, a line at a time.
+    /// The user's input, a line at a time.
     fn said(&self) -> Result<UnboundedReceiver<String>, JsValue> {
         let text = self.text.clone();
         dom::events(&dom::element("say")?, "submit", move |event| {

@@ -7,7 +7,7 @@ use web_sys::{Element, Performance};
 
 use crate::dom;
 
-/// What an entry tells of.
+/// The subject of an entry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Way {
     Sent,
@@ -33,7 +33,7 @@ impl Way {
 pub(crate) struct Log {
     list: Element,
     clock: Performance,
-    /// How many entries are kept; older ones make room.
+    /// The number of entries that are kept; older ones make room.
     kept: u32,
     /// Whether the end is in view, as far as the reader has scrolled. It stays so when the list
     /// changes its size.

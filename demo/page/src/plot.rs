@@ -35,12 +35,12 @@ pub(crate) struct Plot {
     labels: Element,
     up: Curve,
     down: Curve,
-    /// Where the x axis ends, in bytes.
+    /// The end of the x axis, in bytes.
     total: u64,
     drawn: Duration,
 }
 
-/// Which curve.
+/// The curve.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Way {
     Up,
@@ -129,7 +129,7 @@ struct Curve {
     line: Element,
     /// Bytes transferred, and megabytes per second up to there.
     points: Vec<(u64, f64)>,
-    /// Where and when the next point begins.
+    /// The place and the time at which the next point begins.
     mark: Option<(u64, Duration)>,
 }
 

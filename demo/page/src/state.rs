@@ -54,7 +54,7 @@ impl Banner {
     }
 }
 
-/// How a connection ended, for a reader who does not know the codes.
+/// Describes the end of a connection for a reader who does not know the codes.
 pub(crate) fn describe(event: &CloseEvent) -> String {
     if !event.was_clean {
         return format!("Connection lost: {event}. Has the server stopped?");

@@ -25,7 +25,7 @@ pub(crate) struct View {
     plot: Plot,
     steps: Vec<Row>,
     result: Element,
-    /// When a step's progress was last shown.
+    /// The time a step's progress was last shown.
     drawn: Duration,
 }
 

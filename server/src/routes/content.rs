@@ -1,4 +1,4 @@
-//! What messages can look like.
+//! Routes that send messages of every form.
 
 use std::{collections::BTreeMap, io, time::Duration};
 

@@ -6,11 +6,11 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use futures::{SinkExt, Stream, StreamExt, TryStreamExt, stream::SplitStream};
+use futures::{SinkExt, Stream, StreamExt, TryStreamExt};
 use http::header;
 use wsio::{
-    CloseCode, WsMessage, WsMeta, WsStream,
-    sse::{SseItem, SseReader},
+    CloseCode, WsMessage, WsMeta, WsReceiver,
+    sse::{SseEvent, SseItem, SseReader},
 };
 use wsio_axum::EventRequest;
 use wsio_events::{EventFeed, EventLog, FeedEnd};
@@ -27,7 +27,7 @@ pub(super) fn answer(
 ) -> Response {
     match request.into_upgrade() {
         Some(upgrade) => upgrade.on_upgrade(async move |meta, stream| {
-            let (sink, messages) = stream.split();
+            let (messages, sink) = stream.split();
             tokio::select! {
                 () = send(&meta, sink, feed, cut) => {}
                 () = receive(messages, upstream) => {}
@@ -62,12 +62,19 @@ async fn send(
     }
 }
 
-async fn receive(messages: SplitStream<WsStream>, upstream: Option<EventLog>) {
+async fn receive(messages: WsReceiver, upstream: Option<EventLog>) {
     let mut items = SseReader::new(messages.map_ok(WsMessage::into_bytes));
     while let Some(Ok(item)) = items.next().await {
         if let (SseItem::Event(event), Some(log)) = (item, &upstream) {
-            log.append(event);
+            append(log, event);
         }
+    }
+}
+
+/// Appends an event of a client.
+pub(super) fn append(log: &EventLog, event: SseEvent) {
+    if let Err(error) = log.append(event) {
+        tracing::debug!(%error, "a client's event is not appended");
     }
 }
 

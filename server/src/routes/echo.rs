@@ -1,4 +1,4 @@
-//! What comes in goes out.
+//! Routes that echo.
 
 use axum::{
     response::Response,

@@ -1,4 +1,4 @@
-//! How a connection can end.
+//! Routes that end a connection in every way.
 
 use std::{io, time::Duration};
 
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{raw::RawUpgrade, stream::CuttableStream};
 
-/// How long a client may take to end a connection that is over on this side.
+/// The time a client has to end a connection that is over on this side.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) fn close() -> MethodRouter<Shared> {

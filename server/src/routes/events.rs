@@ -23,7 +23,7 @@ use crate::stream::{Cut, Peer};
 /// The largest event that can be published, in bytes.
 const MAX_BODY: usize = 256 * 1024;
 
-/// How far `count` goes.
+/// The largest `count`.
 const MAX_COUNT: u64 = 100_000;
 
 pub(super) fn events() -> MethodRouter<Shared> {
@@ -36,7 +36,7 @@ pub(super) fn events() -> MethodRouter<Shared> {
     )
 }
 
-/// How a log is to be served.
+/// The query of a log's route.
 #[derive(Debug, Deserialize)]
 pub(super) struct Events {
     #[serde(default)]
@@ -55,7 +55,7 @@ pub(super) struct Events {
     upstream: Option<Upstream>,
 }
 
-/// What is done with events that come over the WebSocket.
+/// The use of events that come over the WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Upstream {
@@ -94,14 +94,14 @@ impl Events {
         if self.upstream == Some(Upstream::Append) {
             let log = topic.log.clone();
             route = route.on_event(move |event| {
-                log.append(event);
+                cut::append(&log, event);
                 async {}
             });
         }
         route.answer(&topic.log, request)
     }
 
-    /// Whether a client without an id is sent all that is kept.
+    /// Returns whether a client without an id is sent all events that are kept.
     fn replays(&self) -> bool {
         self.replay || self.count.is_some()
     }
@@ -198,7 +198,12 @@ pub(super) fn publish() -> MethodRouter<Shared> {
                 }
                 event = event.with_name(name);
             }
-            let id = topic.log.append(event);
+            let id = match topic.log.append(event) {
+                Ok(id) => id,
+                Err(error) => {
+                    return (StatusCode::PAYLOAD_TOO_LARGE, format!("{error}\n")).into_response();
+                }
+            };
             if query.end {
                 topic.log.end();
             }

@@ -64,10 +64,10 @@ fn chunk() -> usize {
     64 * 1024
 }
 
-/// How far a flood came.
+/// The progress of a flood.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Flooded {
-    /// How many bytes were written, to a connection that takes no more than its buffers hold.
+    /// The bytes written, to a connection that takes no more than its buffers hold.
     bytes: usize,
     over: bool,
 }
@@ -116,7 +116,7 @@ fn still_ms() -> u64 {
     500
 }
 
-/// How long a flood may go on until `/flooded` gives up.
+/// The time after which `/flooded` gives up on a flood.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn flooded() -> MethodRouter<Shared> {
@@ -148,7 +148,7 @@ async fn tell_flooded(
     answer(settled, "the flood goes on", &headers, upgrade).await
 }
 
-/// What `/sink` has received.
+/// The messages that `/sink` has received.
 #[derive(Debug, Serialize)]
 struct Received {
     messages: u64,

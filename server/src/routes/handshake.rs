@@ -1,4 +1,4 @@
-//! What can happen before a connection is open.
+//! Routes whose opening handshake is special.
 
 use std::time::Duration;
 

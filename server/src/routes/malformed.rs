@@ -1,4 +1,4 @@
-//! What breaks the protocol.
+//! Routes that break the protocol.
 
 use axum::{
     extract::Query,
@@ -25,7 +25,7 @@ struct Malformed {
     wait: u16,
 }
 
-/// Which rule is broken.
+/// The rule that is broken.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Kind {

@@ -24,7 +24,7 @@ use bytes::Bytes;
 
 use self::{registry::Registry, topics::Topics, visits::Visits};
 
-/// What the routes of one server share.
+/// The state that the routes of one server share.
 #[derive(Debug, Clone, Default)]
 struct Shared {
     watched: Arc<Registry<watch::Watched>>,
@@ -53,7 +53,7 @@ pub struct Route {
     pub path: &'static str,
     /// The parameters it takes, as a query.
     pub query: &'static str,
-    /// What it does, in a line.
+    /// The behaviour, in a line.
     pub help: &'static str,
     handler: fn() -> MethodRouter<Shared>,
 }

@@ -1,12 +1,12 @@
-//! What several routes do with a connection.
+//! Functions that several routes use on a connection.
 
 use std::io;
 
-use futures::{SinkExt, Stream, StreamExt, pin_mut, stream::SplitSink};
+use futures::{SinkExt, Stream, StreamExt, pin_mut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::{WebSocketStream, tungstenite::protocol};
 use wsio::{
-    Error, WsMessage, WsMeta, WsStream,
+    Error, WsMessage, WsMeta, WsSender, WsStream,
     native::{Acceptor, Role},
 };
 
@@ -21,7 +21,7 @@ pub(super) async fn send_all(
     stream: WsStream,
     messages: impl Stream<Item = WsMessage>,
 ) {
-    let (sink, incoming) = stream.split();
+    let (incoming, sink) = stream.split();
     let sending = send(&meta, sink, messages);
     let reading = drain(incoming);
     tokio::select! {
@@ -36,7 +36,7 @@ pub(super) async fn send_all(
 
 async fn send(
     meta: &WsMeta,
-    mut sink: SplitSink<WsStream, WsMessage>,
+    mut sink: WsSender,
     messages: impl Stream<Item = WsMessage>,
 ) -> Result<(), Error> {
     pin_mut!(messages);
@@ -64,7 +64,7 @@ pub(super) async fn adopt(conn: CuttableStream) -> io::Result<(WsMeta, WsStream)
     Ok(adopted)
 }
 
-/// The same as tokio-tungstenite has it, which sends also what wsio refuses to.
+/// Returns the WebSocket as tokio-tungstenite has it, which also sends frames that wsio refuses to.
 pub(super) async fn unchecked(conn: CuttableStream) -> WebSocketStream<CuttableStream> {
     WebSocketStream::from_raw_socket(conn, protocol::Role::Server, None).await
 }

@@ -1,4 +1,4 @@
-//! What plain HTTP can answer.
+//! Routes over plain HTTP.
 
 use std::{collections::BTreeMap, io, time::Duration};
 

@@ -47,7 +47,7 @@ fn ok() -> u16 {
     StatusCode::OK.as_u16()
 }
 
-/// What comes after the last byte.
+/// The end after the last byte.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum End {
@@ -93,7 +93,7 @@ fn bad(reason: String) -> Response {
 }
 
 impl Raw {
-    /// What the client is sent that comes after so many others.
+    /// Returns the bytes for the client that comes after so many others.
     fn bytes(&self, before: u64) -> Option<Bytes> {
         if let Some(then) = self.then.as_ref().filter(|_| before > 0) {
             return Some(then.clone().into());
@@ -157,7 +157,7 @@ impl Raw {
     }
 }
 
-/// The same over a WebSocket, each chunk a message.
+/// Sends the chunks over a WebSocket, each as a message.
 async fn messages(
     meta: WsMeta,
     stream: WsStream,
@@ -165,7 +165,7 @@ async fn messages(
     end: End,
     cut: Cut,
 ) {
-    let (mut sink, incoming) = stream.split();
+    let (incoming, mut sink) = stream.split();
     let sending = async {
         let mut chunks = std::pin::pin!(chunks);
         while let Some(chunk) = chunks.next().await {

@@ -1,4 +1,4 @@
-//! What routes remember about connections under an id.
+//! The connections that routes remember under an id.
 
 use std::{
     future::Future,
@@ -13,7 +13,7 @@ use wsio_axum::{UpgradeRejection, WsUpgrade};
 
 use super::remembered::{self, Remembered};
 
-/// What is remembered under each id, for one to write and for others to wait for.
+/// The values under ids, each for one to write and for others to wait for.
 #[derive(Debug)]
 pub(super) struct Registry<T>(Mutex<Remembered<watch::Sender<T>>>);
 

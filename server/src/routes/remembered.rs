@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 
-/// How many ids are remembered; beyond that the oldest are forgotten.
+/// The number of ids that are remembered; beyond it the oldest are forgotten.
 pub(super) const REMEMBERED: usize = 1024;
 
-/// How long an id may be, in bytes.
+/// The largest id, in bytes.
 pub(super) const MAX_ID: usize = 128;
 
-/// What is remembered under ids that clients choose.
+/// The values under ids that clients choose.
 #[derive(Debug)]
 pub(super) struct Remembered<T> {
     entries: HashMap<String, T>,
@@ -16,7 +16,7 @@ pub(super) struct Remembered<T> {
 }
 
 impl<T: Default> Remembered<T> {
-    /// What is remembered under an id, new if need be; `None` if that is no id.
+    /// Returns the value under an id, a new one if there is none, or `None` if the id is not valid.
     pub(super) fn entry(&mut self, id: &str) -> Option<&mut T> {
         if id.is_empty() || id.len() > MAX_ID {
             return None;
@@ -42,7 +42,7 @@ impl<T> Default for Remembered<T> {
     }
 }
 
-/// What a client is told that has no id, or too long a one.
+/// Returns the answer to a client with no id, or with one too long.
 pub(super) fn id_refused() -> String {
     format!("the id has to have 1 to {MAX_ID} bytes\n")
 }

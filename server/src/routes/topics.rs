@@ -12,31 +12,28 @@ use wsio_events::{EventLog, Limits};
 
 use crate::stream::{Cut, WeakCut};
 
-/// How many topics there are at most.
+/// The largest number of topics.
 const MAX_TOPICS: usize = 256;
 
-/// How long the name of a topic may be, in bytes.
+/// The largest name of a topic, in bytes.
 const MAX_NAME: usize = 128;
 
-/// What one topic keeps at most.
-const LIMITS: Limits = Limits {
-    events: 16_384,
-    bytes: 2 << 20,
-};
+/// The limits of each topic.
+const LIMITS: Limits = Limits::new().events(16_384).bytes(2 << 20);
 
 /// Logs by name. When there are too many, the one goes that has not been asked for for the
 /// longest time among those that nobody subscribes to.
 #[derive(Debug, Default)]
 pub(super) struct Topics {
     topics: Mutex<Asked>,
-    /// What all of them are served by, so that they share its limit on subscribers.
+    /// The route of all topics, so that they share its limit on subscribers.
     pub(super) route: EventRoute,
 }
 
 #[derive(Debug, Default)]
 struct Asked {
     by_name: HashMap<String, (Topic, u64)>,
-    /// How often.
+    /// The number of requests so far.
     times: u64,
 }
 
@@ -77,7 +74,7 @@ impl Asked {
     }
 }
 
-/// Why there is no topic.
+/// The reason why there is no topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoTopic {
     LongName,
@@ -103,10 +100,7 @@ struct Numbers {
 impl Topic {
     fn new(keep: usize) -> Self {
         Self {
-            log: EventLog::new(Limits {
-                events: keep.min(LIMITS.events),
-                ..LIMITS
-            }),
+            log: EventLog::new(LIMITS.events(keep.min(LIMITS.events))),
             numbers: Arc::default(),
             connected: Arc::default(),
         }
@@ -148,7 +142,9 @@ impl Topic {
 
     fn append_number(&self, numbers: &mut Numbers) {
         numbers.last += 1;
-        self.log.append(SseEvent::new(numbers.last.to_string()));
+        if let Err(error) = self.log.append(SseEvent::new(numbers.last.to_string())) {
+            tracing::error!(%error, "not counted");
+        }
     }
 
     /// Remembers a connection that [`drop_all`](Self::drop_all) cuts.
@@ -181,14 +177,16 @@ mod tests {
             .topic("", None)
             .unwrap()
             .log
-            .append(SseEvent::new(""));
+            .append(SseEvent::new(""))
+            .unwrap();
         let busy = topics.topic("busy", None).unwrap();
         let subscription = busy.log.subscribe(None);
         let idle = topics
             .topic("idle", None)
             .unwrap()
             .log
-            .append(SseEvent::new(""));
+            .append(SseEvent::new(""))
+            .unwrap();
         for n in 0..2 * MAX_TOPICS {
             topics.topic(&n.to_string(), None).unwrap();
         }
@@ -201,7 +199,8 @@ mod tests {
                 .topic("busy", None)
                 .unwrap()
                 .log
-                .append(SseEvent::new("")),
+                .append(SseEvent::new(""))
+                .unwrap(),
         );
         assert_eq!(busy.log.oldest(), Some(newest("busy")));
         drop(subscription);

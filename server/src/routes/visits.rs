@@ -22,20 +22,20 @@ use super::{
     topics::Topics,
 };
 
-/// How many of the ids that clients go on from are remembered for each id of a test.
+/// The number of last event ids that are remembered for each id of a test.
 const LAST_EVENT_IDS: usize = 64;
 
-/// Who has come, by the ids that tests give themselves.
+/// The visits, by the ids that tests choose.
 #[derive(Debug, Default)]
 pub(super) struct Visits(Mutex<Remembered<Visited>>);
 
-/// What is known about those who came under one id.
+/// The visits under one id.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Visited {
-    /// How many came.
+    /// The number of visits.
     connects: u64,
-    /// What they had seen, the last ones.
+    /// The ids after which the last visitors went on.
     last_event_ids: VecDeque<Option<String>>,
 }
 

@@ -1,4 +1,4 @@
-//! How a connection ended, as the server saw it.
+//! Routes that tell how a connection ended, as the server saw it.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::{
     registry::{answer, id_refused},
 };
 
-/// How long `/watched` waits for the end.
+/// The time `/watched` waits for the end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn watch() -> MethodRouter<Shared> {
@@ -33,18 +33,18 @@ pub(super) fn watched() -> MethodRouter<Shared> {
 /// The connections with one id.
 #[derive(Debug, Default)]
 pub(super) struct Watched {
-    /// How many there have been.
+    /// The number of all of them so far.
     connections: u64,
-    /// How many of them are open.
+    /// The number of those that are open.
     open: u64,
-    /// How the one that was last to end did.
+    /// The end of the last one that ended.
     last: Option<Ended>,
 }
 
-/// How a connection ended.
+/// The end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Ended {
-    /// How many messages were received.
+    /// The number of messages received.
     messages: u64,
     /// And how many bytes in them.
     bytes: u64,
@@ -53,7 +53,7 @@ struct Ended {
     clean: bool,
 }
 
-/// What `/watched` tells.
+/// The answer of `/watched`.
 #[derive(Debug, Serialize)]
 struct Told {
     connections: u64,

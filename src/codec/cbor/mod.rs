@@ -6,23 +6,24 @@ use bytes::{Buf, BufMut, BytesMut};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_util::codec::{Decoder, Encoder};
 
-use self::scanner::{Scan, Scanner};
+use self::scanner::{CborScan, CborScanner};
 use super::{CodecError, CodecErrorKind, MAX_VALUE};
 
-/// A CBOR sequence (RFC 8742): reads values of type `In`, writes values of type `Out`.
+/// A codec of CBOR sequences (RFC 8742). It decodes values of type `In` and encodes values of type
+/// `Out`.
 ///
-/// A value is decoded as soon as its last byte is there; finding the end of a value that
-/// arrives in pieces looks at every byte once.
+/// A value is decoded as soon as its last byte has arrived. Every byte is scanned once, regardless of
+/// the pieces.
 ///
-/// An item is a `Result`: a value that is well-formed but not of the type expected
-/// ([`Invalid`](CodecErrorKind::Invalid)), or is too long
-/// ([`TooLong`](CodecErrorKind::TooLong)), is an error that says where the value begins, and the
-/// next value follows. A value that is too long is not kept while the rest of it arrives.
+/// An item is a `Result`. A well-formed value that is not of the expected type
+/// ([`Invalid`](CodecErrorKind::Invalid)) or exceeds its limit
+/// ([`TooLong`](CodecErrorKind::TooLong)) is an error with the position of the value, and the next
+/// value follows. The rest of a value over the limit is not buffered.
 ///
-/// Bytes that are not CBOR ([`Malformed`](CodecErrorKind::Malformed), RFC 8949 §5.3.1) leave
-/// nothing by which to find the next value: the decoder fails there, and again when polled
-/// again. So it does for nesting, tags included, of more than 128, and for a stream that ends
-/// within a value ([`Incomplete`](CodecErrorKind::Incomplete)).
+/// After bytes that are not CBOR ([`Malformed`](CodecErrorKind::Malformed), RFC 8949 §5.3.1) the next
+/// value cannot be found. The decoder fails, and fails again when polled again. It also fails for
+/// values nested more than 128 levels deep, tags included, and for a stream that ends within a
+/// value ([`Incomplete`](CodecErrorKind::Incomplete)).
 ///
 /// ```
 /// use futures::{SinkExt, StreamExt};
@@ -42,32 +43,32 @@ use super::{CodecError, CodecErrorKind, MAX_VALUE};
 /// ```
 pub struct CborCodec<In, Out = In> {
     max_value: usize,
-    scanner: Scanner,
-    /// Where in the stream the buffer begins.
+    scanner: CborScanner,
+    /// The position of the buffer in the stream.
     position: u64,
-    /// Where in the stream the value begins that was found too long and is being skipped.
+    /// The position of the value that exceeds its limit and is being skipped.
     skipping: Option<u64>,
     values: PhantomData<fn(Out) -> In>,
 }
 
 impl<In, Out> CborCodec<In, Out> {
-    /// Values may take up to 8 MiB.
+    /// Creates a codec that decodes values of up to 8 MiB.
     pub fn new() -> Self {
         Self::with_max_value(MAX_VALUE)
     }
 
-    /// Values that are read may take up to `max` bytes.
+    /// Creates a codec that decodes values of up to `max` bytes.
     pub fn with_max_value(max: usize) -> Self {
         Self {
             max_value: max,
-            scanner: Scanner::new(),
+            scanner: CborScanner::new(),
             position: 0,
             skipping: None,
             values: PhantomData,
         }
     }
 
-    /// The bytes a value that is read may take.
+    /// Returns the limit of a decoded value in bytes.
     pub fn max_value(&self) -> usize {
         self.max_value
     }
@@ -80,15 +81,16 @@ impl<In, Out> CborCodec<In, Out> {
 }
 
 impl<In: DeserializeOwned, Out> CborCodec<In, Out> {
-    /// Takes the value that makes up the first bytes of the buffer out of it.
+    /// Removes the value at the beginning of the buffer, and decodes it.
     fn take(&mut self, buffer: &mut BytesMut, length: usize) -> Result<In, CodecError> {
         let position = self.position;
         let bytes = buffer.split_to(length);
-        self.scanner = Scanner::new();
+        self.scanner = CborScanner::new();
         self.position += length as u64;
         // The scanner has a limit of its own for how deep values nest, below ciborium's.
-        ciborium::de::from_reader(&bytes[..])
-            .map_err(|error| CodecError::because(CodecErrorKind::Invalid, position, Cause(error)))
+        ciborium::de::from_reader(&bytes[..]).map_err(|error| {
+            CodecError::because(CodecErrorKind::Invalid, position, CborCause(error))
+        })
     }
 }
 
@@ -108,9 +110,9 @@ impl<In: DeserializeOwned, Out> Decoder for CborCodec<In, Out> {
             })?;
             let length = self.scanner.scanned();
             match (scan, self.skipping) {
-                (Scan::Whole, None) => return Ok(Some(self.take(buffer, length))),
-                (Scan::Part, None) => return Ok(None),
-                (Scan::Long, _) => {
+                (CborScan::Whole, None) => return Ok(Some(self.take(buffer, length))),
+                (CborScan::Part, None) => return Ok(None),
+                (CborScan::Long, _) => {
                     let position = self.position;
                     self.skipping = Some(position);
                     self.discard(buffer, length);
@@ -119,12 +121,12 @@ impl<In: DeserializeOwned, Out> Decoder for CborCodec<In, Out> {
                         position,
                     ))));
                 }
-                (Scan::Whole, Some(_)) => {
+                (CborScan::Whole, Some(_)) => {
                     self.discard(buffer, length);
-                    self.scanner = Scanner::new();
+                    self.scanner = CborScanner::new();
                     self.skipping = None;
                 }
-                (Scan::Part, Some(_)) => {
+                (CborScan::Part, Some(_)) => {
                     self.discard(buffer, length);
                     return Ok(None);
                 }
@@ -141,8 +143,8 @@ impl<In: DeserializeOwned, Out> Decoder for CborCodec<In, Out> {
             None if buffer.is_empty() => None,
             None => Some(self.position),
         };
-        // Said once: polled again after the end, there is nothing left.
-        self.scanner = Scanner::new();
+        // The error is returned once: after it nothing is left.
+        self.scanner = CborScanner::new();
         self.position += buffer.len() as u64;
         buffer.clear();
         match begun {
@@ -166,9 +168,9 @@ impl<In, Out: Serialize> Encoder<Out> for CborCodec<In, Out> {
 
 /// ciborium's error, which prints as its `Debug` form.
 #[derive(Debug)]
-struct Cause(ciborium::de::Error<std::io::Error>);
+struct CborCause(ciborium::de::Error<std::io::Error>);
 
-impl fmt::Display for Cause {
+impl fmt::Display for CborCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use ciborium::de::Error;
         match &self.0 {
@@ -183,7 +185,7 @@ impl fmt::Display for Cause {
     }
 }
 
-impl std::error::Error for Cause {}
+impl std::error::Error for CborCause {}
 
 impl<In, Out> Default for CborCodec<In, Out> {
     fn default() -> Self {

@@ -1,56 +1,55 @@
 //! Finds the end of a CBOR data item (RFC 8949 §3) in bytes that arrive in pieces.
 
-/// How deep items may nest. A tag counts as a level, since it is one for a decoder.
+/// The largest nesting depth. A tag counts as a level, as it does for the decoder.
 const MAX_DEPTH: usize = 128;
 
-/// Where a scan of one item stands. It remembers how far it came, so that every byte is looked
-/// at once however many pieces the item arrives in.
+/// The state of the scan of one item. It covers all pieces, so that every byte is scanned once.
 #[derive(Debug, Clone)]
-pub(super) struct Scanner {
-    /// The bytes of the buffer that are known to belong to the item.
+pub(super) struct CborScanner {
+    /// The number of bytes of the buffer that belong to the item for certain.
     scanned: usize,
-    /// The bytes the item cannot do without, by what has been seen of it.
+    /// The smallest size of the item, given the bytes scanned.
     least: u64,
     /// The bytes of the current string that have not arrived.
     string: u64,
-    /// What the next item is part of, outermost first.
-    within: Vec<Level>,
+    /// The items that contain the next one, outermost first.
+    within: Vec<CborNesting>,
     /// The last byte of the item has been scanned.
     ended: bool,
 }
 
-/// What a scan of the bytes there are has found.
+/// The result of scanning the bytes so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scan {
+pub(super) enum CborScan {
     /// The item ends with the last byte scanned.
     Whole,
-    /// There is more of it to come.
+    /// More bytes of the item are missing.
     Part,
-    /// It is longer than asked for, whether all of it is there or not.
+    /// The item exceeds the limit, whether it is complete or not.
     Long,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Level {
-    /// So many more items.
+enum CborNesting {
+    /// An item of known length, with this many items missing.
     Items(u64),
     /// An array of unknown length.
     Array,
-    /// A map of unknown length; whether a key is waiting for its value.
+    /// A map of unknown length. `key`: the last item was a key.
     Map { key: bool },
     /// A string of unknown length: pieces of the same major type.
     String(u8),
 }
 
 /// The first byte of an item and the argument that goes with it (RFC 8949 §3).
-struct Head {
+struct CborHead {
     major: u8,
     /// `None`: indefinite length, or a break.
     argument: Option<u64>,
     length: usize,
 }
 
-impl Scanner {
+impl CborScanner {
     pub(super) fn new() -> Self {
         Self {
             scanned: 0,
@@ -70,11 +69,11 @@ impl Scanner {
         self.scanned = self.scanned.saturating_sub(length);
     }
 
-    /// Scans on, as long as the item may have no more bytes than `most`. The error is the offset
-    /// of the byte that cannot be there.
+    /// Continues the scan, up to items of `most` bytes. The error is the offset of the invalid
+    /// byte.
     ///
-    /// What it finds does not depend on how the item is cut into pieces.
-    pub(super) fn scan(&mut self, bytes: &[u8], most: u64) -> Result<Scan, usize> {
+    /// The result does not depend on the pieces in which the item arrives.
+    pub(super) fn scan(&mut self, bytes: &[u8], most: u64) -> Result<CborScan, usize> {
         while !self.ended {
             let rest = bytes.get(self.scanned..).unwrap_or_default();
             if self.string > 0 {
@@ -82,27 +81,27 @@ impl Scanner {
                 self.scanned += there as usize;
                 self.string -= there;
                 if self.string > 0 {
-                    return Ok(Scan::Part);
+                    return Ok(CborScan::Part);
                 }
                 self.ended = self.finish_item();
                 continue;
             }
-            let Some(head) = Head::read(rest).map_err(|()| self.scanned)? else {
-                return Ok(Scan::Part);
+            let Some(head) = CborHead::read(rest).map_err(|()| self.scanned)? else {
+                return Ok(CborScan::Part);
             };
             self.ended = self.item(&head).map_err(|()| self.scanned)?;
             self.scanned += head.length;
             if self.least > most {
-                return Ok(Scan::Long);
+                return Ok(CborScan::Long);
             }
         }
-        Ok(Scan::Whole)
+        Ok(CborScan::Whole)
     }
 
-    /// Takes note of an item that begins, or of a break; whether it completes the whole.
-    fn item(&mut self, head: &Head) -> Result<bool, ()> {
+    /// Notes the beginning of an item, or a break. Returns whether this completes the whole item.
+    fn item(&mut self, head: &CborHead) -> Result<bool, ()> {
         let within = self.within.last().copied();
-        if let Some(Level::String(major)) = within {
+        if let Some(CborNesting::String(major)) = within {
             // Only strings of known length and of the same kind, and the break.
             let piece = head.major == major && head.argument.is_some();
             if !piece && !head.is_break() {
@@ -111,7 +110,9 @@ impl Scanner {
         }
         if head.is_break() {
             return match within {
-                Some(Level::Array | Level::Map { key: false } | Level::String(_)) => {
+                Some(
+                    CborNesting::Array | CborNesting::Map { key: false } | CborNesting::String(_),
+                ) => {
                     self.within.pop();
                     Ok(self.finish_item())
                 }
@@ -121,11 +122,13 @@ impl Scanner {
         // One byte of it was counted when its place became known: among the items of a level, as
         // the value of a key. In levels of unknown length there is no such place.
         let counted = match within {
-            Some(Level::Array | Level::String(_) | Level::Map { key: false }) => 0,
+            Some(CborNesting::Array | CborNesting::String(_) | CborNesting::Map { key: false }) => {
+                0
+            }
             _ => 1,
         };
         self.need(head.length as u64 - counted);
-        if let Some(Level::Map { key: false }) = within {
+        if let Some(CborNesting::Map { key: false }) = within {
             self.need(1);
         }
         let level = match (head.major, head.argument) {
@@ -136,19 +139,19 @@ impl Scanner {
                 self.need(length);
                 return Ok(false);
             }
-            (2 | 3, None) => Level::String(head.major),
+            (2 | 3, None) => CborNesting::String(head.major),
             (4, Some(0)) | (5, Some(0)) => return Ok(self.finish_item()),
-            (4, Some(count)) => Level::Items(count),
-            (5, Some(pairs)) => Level::Items(pairs.saturating_mul(2)),
-            (4, None) => Level::Array,
-            (5, None) => Level::Map { key: false },
-            _ => Level::Items(1),
+            (4, Some(count)) => CborNesting::Items(count),
+            (5, Some(pairs)) => CborNesting::Items(pairs.saturating_mul(2)),
+            (4, None) => CborNesting::Array,
+            (5, None) => CborNesting::Map { key: false },
+            _ => CborNesting::Items(1),
         };
         if self.within.len() == MAX_DEPTH {
             return Err(());
         }
         self.need(match level {
-            Level::Items(count) => count,
+            CborNesting::Items(count) => count,
             // The break.
             _ => 1,
         });
@@ -160,18 +163,18 @@ impl Scanner {
         self.least = self.least.saturating_add(bytes);
     }
 
-    /// Takes note of an item that has ended, and of all that ends with it; whether that is the
-    /// whole.
+    /// Notes the end of an item, and of all items that end with it. Returns whether this completes
+    /// the whole item.
     fn finish_item(&mut self) -> bool {
         while let Some(level) = self.within.last_mut() {
             match level {
-                Level::Items(1) => {
+                CborNesting::Items(1) => {
                     self.within.pop();
                     continue;
                 }
-                Level::Items(count) => *count -= 1,
-                Level::Map { key } => *key = !*key,
-                Level::Array | Level::String(_) => {}
+                CborNesting::Items(count) => *count -= 1,
+                CborNesting::Map { key } => *key = !*key,
+                CborNesting::Array | CborNesting::String(_) => {}
             }
             return false;
         }
@@ -179,7 +182,7 @@ impl Scanner {
     }
 }
 
-impl Head {
+impl CborHead {
     /// The head at the start of some bytes, `None` if not all of it is there, an error if it is
     /// not well-formed.
     fn read(bytes: &[u8]) -> Result<Option<Self>, ()> {

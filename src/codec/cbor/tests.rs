@@ -1,26 +1,26 @@
 use ciborium::{Value, cbor};
 
 use super::*;
-use crate::codec::splits::{Outcome, decodes};
+use crate::codec::splits::{CodecOutcome, decodes};
 
 fn codec() -> CborCodec<Value> {
     CborCodec::with_max_value(32)
 }
 
-fn good(value: impl Into<Value>) -> Outcome<Value> {
-    Outcome::Value(value.into())
+fn good(value: impl Into<Value>) -> CodecOutcome<Value> {
+    CodecOutcome::Value(value.into())
 }
 
-fn long(position: u64) -> Outcome<Value> {
-    Outcome::Item(CodecErrorKind::TooLong, position)
+fn long(position: u64) -> CodecOutcome<Value> {
+    CodecOutcome::Item(CodecErrorKind::TooLong, position)
 }
 
-fn malformed(position: u64) -> Outcome<Value> {
-    Outcome::End(CodecErrorKind::Malformed, position)
+fn malformed(position: u64) -> CodecOutcome<Value> {
+    CodecOutcome::End(CodecErrorKind::Malformed, position)
 }
 
-fn incomplete(position: u64) -> Outcome<Value> {
-    Outcome::End(CodecErrorKind::Incomplete, position)
+fn incomplete(position: u64) -> CodecOutcome<Value> {
+    CodecOutcome::End(CodecErrorKind::Incomplete, position)
 }
 
 /// `depth` arrays, the innermost empty.
@@ -37,34 +37,34 @@ decodes! {
     text: codec(), b"\x64IETF\x60" => [good("IETF"), good("")];
     bytes: codec(), b"\x44\x01\x02\x03\x04\x40" => [good(vec![1, 2, 3, 4]), good(Vec::<u8>::new())];
     arrays: codec(), b"\x83\x01\x82\x02\x03\x82\x04\x05\x80" => [
-        Outcome::Value(cbor!([1, [2, 3], [4, 5]]).unwrap()),
+        CodecOutcome::Value(cbor!([1, [2, 3], [4, 5]]).unwrap()),
         good(Vec::<Value>::new()),
     ];
     maps: codec(), b"\xa2\x61a\x01\x61b\x82\x02\x03\xa0" => [
-        Outcome::Value(cbor!({"a" => 1, "b" => [2, 3]}).unwrap()),
-        Outcome::Value(cbor!({}).unwrap()),
+        CodecOutcome::Value(cbor!({"a" => 1, "b" => [2, 3]}).unwrap()),
+        CodecOutcome::Value(cbor!({}).unwrap()),
     ];
     simple_values: codec(), b"\xf4\xf5\xf6" => [good(false), good(true), good(Value::Null)];
     floats: codec(), b"\xf9\x3c\x00\xfa\x47\xc3\x50\x00\xfb\x3f\xf1\x99\x99\x99\x99\x99\x9a"
         => [good(1.0), good(100_000.0), good(1.1)];
     tags: codec(), b"\xc1\x1a\x51\x4b\x67\xb0\x01"
-        => [Outcome::Value(Value::Tag(1, Box::new(1_363_896_240.into()))), good(1)];
+        => [CodecOutcome::Value(Value::Tag(1, Box::new(1_363_896_240.into()))), good(1)];
     indefinite_bytes: codec(), b"\x5f\x42\x01\x02\x43\x03\x04\x05\xff\x01"
         => [good(vec![1, 2, 3, 4, 5]), good(1)];
     indefinite_text: codec(), b"\x7f\x65strea\x64ming\xff" => [good("streaming")];
     indefinite_empty: codec(), b"\x9f\xff\xbf\xff\x7f\xff" => [
-        good(Vec::<Value>::new()), Outcome::Value(cbor!({}).unwrap()), good(""),
+        good(Vec::<Value>::new()), CodecOutcome::Value(cbor!({}).unwrap()), good(""),
     ];
     indefinite_nested: codec(), b"\x9f\x01\x82\x02\x03\x9f\x04\x05\xff\xff"
-        => [Outcome::Value(cbor!([1, [2, 3], [4, 5]]).unwrap())];
+        => [CodecOutcome::Value(cbor!([1, [2, 3], [4, 5]]).unwrap())];
     indefinite_map: codec(), b"\xbf\x61a\x01\x61b\x9f\x02\x03\xff\xff"
-        => [Outcome::Value(cbor!({"a" => 1, "b" => [2, 3]}).unwrap())];
-    not_utf8: codec(), b"\x62\xff\xfe\x01" => [Outcome::Item(CodecErrorKind::Invalid, 0), good(1)];
+        => [CodecOutcome::Value(cbor!({"a" => 1, "b" => [2, 3]}).unwrap())];
+    not_utf8: codec(), b"\x62\xff\xfe\x01" => [CodecOutcome::Item(CodecErrorKind::Invalid, 0), good(1)];
     another_type: CborCodec::<u8>::new(), b"\x01\x61a\x19\x01\x00\x02" => [
-        Outcome::Value(1),
-        Outcome::Item(CodecErrorKind::Invalid, 1),
-        Outcome::Item(CodecErrorKind::Invalid, 3),
-        Outcome::Value(2),
+        CodecOutcome::Value(1),
+        CodecOutcome::Item(CodecErrorKind::Invalid, 1),
+        CodecOutcome::Item(CodecErrorKind::Invalid, 3),
+        CodecOutcome::Value(2),
     ];
     as_long_as_allowed: codec(), &[&[0x58, 30][..], &[7; 30], &[1]].concat()
         => [good(vec![7; 30]), good(1)];
@@ -96,7 +96,7 @@ decodes! {
     indefinite_in_indefinite: codec(), b"\x5f\x5f\xff\xff" => [malformed(1)];
     a_simple_value_in_two_bytes: codec(), b"\xf8\x18" => [malformed(0)];
     as_deep_as_allowed: CborCodec::<Value>::new(), &nested(128)
-        => [Outcome::Value((1..128).fold(Value::Array(vec![]), |inner, _| Value::Array(vec![inner])))];
+        => [CodecOutcome::Value((1..128).fold(Value::Array(vec![]), |inner, _| Value::Array(vec![inner])))];
     too_deep: CborCodec::<Value>::new(), &[0x81; 1000] => [malformed(128)];
     tags_too_deep: CborCodec::<Value>::new(), &[0xc1; 1000] => [malformed(128)];
 }

@@ -1,4 +1,4 @@
-//! What the lines of a block add up to.
+//! The fields of a block, and the item they form.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use crate::sse::{SseEvent, SseItem};
 /// if the stream was decoded first, as the standard says: the bytes that delimit values are ASCII,
 /// and so never part of a sequence, complete or not.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Block {
+pub(super) struct SseBlock {
     /// The standard's data buffer, without the LF at its end.
     data: Vec<u8>,
-    /// There was a data field, perhaps an empty one.
+    /// The block has a data field, which may be empty.
     has_data: bool,
     name: String,
     id: Option<String>,
 }
 
-impl Block {
-    /// Takes a line that is not blank. The item that it is by itself, if it is one.
+impl SseBlock {
+    /// Adds a line that is not blank. Returns the item that the line forms by itself, if any.
     pub(super) fn line(&mut self, line: &[u8]) -> Option<SseItem> {
         byte_count::add(line.len());
         match line {
@@ -40,16 +40,16 @@ impl Block {
         None
     }
 
-    /// The value of an unfinished line that is sure to be a data field, as far as it is there.
+    /// Returns the beginning of the value, if an unfinished line is certain to be a data field.
     pub(super) fn unfinished_data(line: &[u8]) -> Option<&[u8]> {
-        // With less it is not known yet whether a space is left out.
+        // Without the first byte it is unknown whether to skip a space.
         match line.strip_prefix(b"data:") {
             Some(value) if !value.is_empty() => Some(without_space(value)),
             _ => None,
         }
     }
 
-    /// Takes the value of a data field, or its beginning.
+    /// Adds a data field, or the beginning of one.
     pub(super) fn begin_data(&mut self, value: &[u8]) {
         byte_count::add(value.len());
         if self.has_data {
@@ -61,18 +61,18 @@ impl Block {
         }
     }
 
-    /// Takes more of the value of a data field.
+    /// Adds to the value of the last data field.
     pub(super) fn extend_data(&mut self, value: &[u8]) {
         byte_count::add(value.len());
         self.data.extend_from_slice(value);
     }
 
-    /// The bytes the block takes.
+    /// Returns the size of the block in bytes.
     pub(super) fn size(&self) -> usize {
         self.data.len() + self.name.len() + self.id.as_ref().map_or(0, String::len)
     }
 
-    /// Ends the block, and gives what it is. The next line begins another.
+    /// Ends the block, and returns its item. The next line begins another block.
     pub(super) fn dispatch(&mut self) -> Option<SseItem> {
         if !self.has_data {
             self.name.clear();
@@ -93,7 +93,7 @@ impl Block {
     }
 }
 
-/// The value of a field, from what is behind its name, if the name ends there.
+/// Returns the value of a field, given the bytes after its name, if the name ends there.
 fn value(rest: &[u8]) -> Option<&[u8]> {
     match rest {
         [] => Some(&[]),
@@ -107,7 +107,7 @@ fn without_space(value: &[u8]) -> &[u8] {
 }
 
 fn text(bytes: &[u8]) -> String {
-    // This is faster than `from_utf8_lossy` alone where nothing is to be replaced.
+    // For valid UTF-8 this is faster than `from_utf8_lossy` alone.
     match str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => String::from_utf8_lossy(bytes).into_owned(),
@@ -118,7 +118,8 @@ fn owned_text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| text(error.as_bytes()))
 }
 
-/// A number of any size is valid in the standard; one that does not fit is the largest that does.
+/// Parses a reconnection time. The standard allows numbers of any size; larger ones are taken as
+/// [`u64::MAX`].
 fn milliseconds(digits: &[u8]) -> Option<SseItem> {
     if digits.is_empty() {
         return None;

@@ -2,13 +2,13 @@ use memchr::memchr2;
 
 use super::byte_count;
 
-/// How many words are looked at before a line counts as long.
+/// The number of words that are searched before a line counts as long.
 const WORDS: usize = 2;
 
 const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
 const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
 
-/// How long the line at the beginning is, if its end is there.
+/// Returns the length of the first line, if it is complete.
 pub(super) fn line_end(bytes: &[u8]) -> Option<usize> {
     let end = find(bytes);
     byte_count::add(end.map_or(bytes.len(), |end| end + 1));
@@ -16,7 +16,7 @@ pub(super) fn line_end(bytes: &[u8]) -> Option<usize> {
 }
 
 fn find(bytes: &[u8]) -> Option<usize> {
-    // Most lines are short, every other one or so is blank, and `memchr2` has a price to begin with.
+    // Most lines are short, about every other one is blank, and a call of `memchr2` has a fixed cost.
     if let Some(b'\n' | b'\r') = bytes.first() {
         return Some(0);
     }
@@ -32,7 +32,7 @@ fn find(bytes: &[u8]) -> Option<usize> {
     memchr2(b'\n', b'\r', &bytes[passed..]).map(|end| passed + end)
 }
 
-/// The top bit of the lowest byte that is zero, and none below it.
+/// Sets the top bit of the lowest zero byte, and no bit below it.
 fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word & TOPS
 }

@@ -8,29 +8,29 @@ mod tests;
 
 use std::{collections::VecDeque, fmt, time::Duration};
 
-pub(super) use self::{parser::Parser, resume_state::ResumeState};
-use super::{KEPT, MAX_EVENT, MAX_LINE, SseError, SseItem};
+pub(super) use self::{parser::SseParser, resume_state::ResumeState};
+use super::{KEPT_CAPACITY, MAX_EVENT, MAX_LINE, SseError, SseItem};
 
-/// Decodes event streams, without any I/O.
+/// A decoder of event streams, without I/O.
 ///
-/// Pieces of the stream go in by [`feed`](SseDecoder::feed), cut anywhere; what is complete comes
-/// out of the iterator, until it gives `None` and wants more. Decoding takes time in proportion to
-/// the bytes fed, whatever the pieces. As the standard says (WHATWG HTML § 9.2.6):
+/// [`feed`](SseDecoder::feed) takes pieces of the stream, of any size. The iterator yields complete
+/// items, and `None` until more is fed. Decoding takes time in proportion to the bytes fed,
+/// regardless of the pieces. As in the standard (WHATWG HTML § 9.2.6):
 ///
-/// - one byte order mark at the start is skipped; lines end with LF, CR or CRLF, and one that ends
-///   with CR ends there and then; invalid UTF-8 becomes U+FFFD;
-/// - the lines of `data` are joined by LF; a block without `data` is no event; a block that the
-///   stream ends in is left out;
-/// - `id` with a NUL in it, `retry` with anything but digits, and fields with other names are
-///   skipped. A `retry` beyond [`u64::MAX`] milliseconds is that many.
+/// - One byte order mark at the start is skipped. Lines end with LF, CR or CRLF; a CR ends its line
+///   at once. Invalid UTF-8 becomes U+FFFD.
+/// - The lines of `data` are joined by LF. A block without `data` is no event. A block is discarded
+///   if the stream ends within it.
+/// - An `id` with a NUL, a `retry` with anything but digits, and unknown fields are ignored. A
+///   `retry` over [`u64::MAX`] milliseconds is taken as that maximum.
 ///
 /// # Errors
 ///
-/// A line longer than allowed ([`LineTooLong`](crate::sse::SseErrorKind::LineTooLong)) or a block
-/// with more in it than allowed ([`EventTooLong`](crate::sse::SseErrorKind::EventTooLong)) is one
-/// `Err`, and nothing of the block counts but the comments and `retry` fields that were given out
-/// before. The items after it follow. No more than one line and one event is held while they are
-/// incomplete, and nothing of a block that is left out.
+/// A line over its limit ([`LineTooLong`](crate::sse::SseErrorKind::LineTooLong)) or a block over the
+/// limit of an event ([`EventTooLong`](crate::sse::SseErrorKind::EventTooLong)) yields one `Err`. The
+/// rest of the block is skipped; comments and `retry` fields yielded before stay valid. The next
+/// items follow. The decoder holds at most one incomplete line and one incomplete event, and
+/// nothing of a skipped block.
 ///
 /// ```
 /// use wsio::sse::{SseDecoder, SseEvent, SseItem};
@@ -49,28 +49,28 @@ use super::{KEPT, MAX_EVENT, MAX_LINE, SseError, SseItem};
 /// # }
 /// ```
 pub struct SseDecoder {
-    parser: Parser,
+    parser: SseParser,
     resume_state: ResumeState,
-    /// What was complete before all of the stream was parsed.
+    /// Items that were complete before the rest was parsed.
     ready: VecDeque<Result<SseItem, SseError>>,
-    /// What was fed behind that; from `parsed` on it is to be parsed.
+    /// The bytes fed after these items. Those from `parsed` on are not parsed yet.
     rest: Vec<u8>,
     parsed: usize,
 }
 
 impl SseDecoder {
-    /// A line may have up to 8 MiB, an event up to 16 MiB.
+    /// Creates a decoder of lines of up to 8 MiB and events of up to 16 MiB.
     #[must_use]
     pub fn new() -> Self {
         Self::with_limits(MAX_LINE, MAX_EVENT)
     }
 
-    /// A line may have up to `max_line` bytes without its end, and the data, name and id of an
-    /// event up to `max_event` bytes together.
+    /// Creates a decoder of lines of up to `max_line` bytes without their end, and events of up to
+    /// `max_event` bytes of data, name and id together.
     #[must_use]
     pub fn with_limits(max_line: usize, max_event: usize) -> Self {
         Self {
-            parser: Parser::new(max_line, max_event),
+            parser: SseParser::new(max_line, max_event),
             resume_state: ResumeState::default(),
             ready: VecDeque::new(),
             rest: Vec::new(),
@@ -78,10 +78,10 @@ impl SseDecoder {
         }
     }
 
-    /// Takes the next piece of the stream.
+    /// Feeds the next piece of the stream.
     ///
-    /// The piece is read at once as far as its first item; what is behind that is copied. Without
-    /// calls of `next` in between, pieces pile up.
+    /// The piece is parsed at once up to its first item; the rest is copied. Pieces accumulate until
+    /// [`next`](Iterator::next) is called.
     pub fn feed(&mut self, piece: &[u8]) {
         let mut piece = piece;
         if self.rest.is_empty() {
@@ -97,9 +97,9 @@ impl SseDecoder {
         self.rest.extend_from_slice(piece);
     }
 
-    /// The stream ends here, and what is fed from now on is another one.
+    /// Ends the stream. The next piece fed is the first of another stream.
     ///
-    /// What is complete is still given out. An unfinished block is not, as the standard says. The
+    /// Complete items are still yielded. An incomplete block is discarded, as in the standard. The
     /// last event id and the reconnection time stay.
     pub fn end(&mut self) {
         while let Some(item) = self.parse_rest() {
@@ -108,21 +108,21 @@ impl SseDecoder {
         self.parser.end();
     }
 
-    /// The last event id that was given out, in an event or by itself; empty if there is none.
+    /// Returns the last event id that was yielded, in an event or by itself.
     ///
-    /// This is where a connection that is made anew goes on (WHATWG HTML § 9.2.4). It stays the
-    /// same over events without an id, and over the end of a stream.
+    /// Send this id when you reconnect; the server resumes after it (WHATWG HTML § 9.2.4). Events
+    /// without an id and the end of a stream do not change it.
     #[must_use]
     pub fn last_event_id(&self) -> Option<&str> {
         self.resume_state.last_event_id()
     }
 
-    /// Sets the last event id, such as one that was kept from an earlier run of the program.
+    /// Sets the last event id, such as one that was saved in an earlier run of the program.
     pub fn set_last_event_id<'a>(&mut self, id: impl Into<Option<&'a str>>) {
         self.resume_state.set_last_event_id(id.into());
     }
 
-    /// The last reconnection time that was given out, if any.
+    /// Returns the last reconnection time that was yielded.
     #[must_use]
     pub fn reconnection_time(&self) -> Option<Duration> {
         self.resume_state.reconnection_time()
@@ -144,11 +144,11 @@ impl SseDecoder {
     fn forget_rest(&mut self) {
         self.parsed = 0;
         self.rest.clear();
-        self.rest.shrink_to(KEPT);
+        self.rest.shrink_to(KEPT_CAPACITY);
     }
 }
 
-/// The items that are complete. After `None` there may be more once more is fed.
+/// Yields the complete items. After `None` there may be more, once more is fed.
 impl Iterator for SseDecoder {
     type Item = Result<SseItem, SseError>;
 

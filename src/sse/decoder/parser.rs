@@ -1,41 +1,40 @@
-//! Bytes into items: lines, the blocks they form, and the limits on both.
+//! The parser of event streams: lines, blocks, and the limits of both.
 
 use std::mem;
 
-use super::{block::Block, byte_count, line_end::line_end};
-use crate::sse::{KEPT, SseError, SseErrorKind, SseItem};
+use super::{block::SseBlock, byte_count, line_end::line_end};
+use crate::sse::{KEPT_CAPACITY, SseError, SseErrorKind, SseItem};
 
 const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 /// The parser of event streams (WHATWG HTML § 9.2.6).
 ///
-/// It looks at every byte once, however the input is cut: a line that is there whole is read
-/// where it lies, and of one that is not only the unfinished rest is kept; if it is data, where it
-/// belongs.
+/// It reads every byte once, regardless of the pieces. A complete line is parsed in place. An
+/// incomplete line is held until it is complete; if it is data, it goes straight into the block.
 #[derive(Debug, Clone)]
-pub(in crate::sse) struct Parser {
+pub(in crate::sse) struct SseParser {
     max_line: usize,
     max_event: usize,
-    /// How much of a byte order mark the stream begins with; all of it once past that.
+    /// The bytes of a byte order mark that the stream begins with; all of them once past the start.
     bom: usize,
-    /// The last line ended with CR, so that LF would belong to its end.
+    /// The last line ended with CR, and a following LF belongs to its end.
     after_cr: bool,
-    /// Within a block that is left out, until a blank line.
+    /// The block is skipped, up to the next blank line.
     discarding: bool,
-    /// The bytes of the unfinished line so far.
+    /// The bytes of the incomplete line so far.
     length: usize,
-    /// The unfinished line, unless it is `in_data`.
+    /// The incomplete line, unless it is `in_data`.
     tail: Vec<u8>,
-    /// The unfinished line is a data field, and what there is of its value is in the block.
+    /// The incomplete line is a data field, and its value so far is in the block.
     in_data: bool,
-    block: Block,
-    /// Where in the stream the block, the unfinished line, and what has not been read begin.
+    block: SseBlock,
+    /// The positions in the stream of the block, of the incomplete line, and of the next byte.
     block_at: u64,
     line_at: u64,
     read: u64,
 }
 
-impl Parser {
+impl SseParser {
     pub(in crate::sse) fn new(max_line: usize, max_event: usize) -> Self {
         Self {
             max_line,
@@ -46,14 +45,14 @@ impl Parser {
             length: 0,
             tail: Vec::new(),
             in_data: false,
-            block: Block::default(),
+            block: SseBlock::default(),
             block_at: 0,
             line_at: 0,
             read: 0,
         }
     }
 
-    /// Reads up to the end of the line that completes an item; with `None` all has been read.
+    /// Parses up to the end of the line that completes an item. `None` means that all was parsed.
     pub(in crate::sse) fn parse(&mut self, input: &mut &[u8]) -> Option<Result<SseItem, SseError>> {
         if self.bom < BOM.len() && !self.pass_bom(input) {
             return None;
@@ -76,24 +75,24 @@ impl Parser {
         self.hold(mem::take(input)).map(Err)
     }
 
-    /// The stream ends here; the next byte is the first of another one. What has no blank line
-    /// behind it is left out.
+    /// Ends the stream; the next byte is the first of another one. An incomplete block is
+    /// discarded.
     pub(in crate::sse) fn end(&mut self) {
         *self = Self::new(self.max_line, self.max_event);
     }
 
-    /// The bytes of the stream that have been read.
+    /// Returns the number of bytes parsed of the stream.
     pub(in crate::sse) fn position(&self) -> u64 {
         self.read
     }
 
-    /// The bytes that are kept of what is incomplete.
+    /// Returns the number of bytes held of incomplete lines and blocks.
     #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.tail.len() + self.block.size()
     }
 
-    /// Leaves out one byte order mark at the start. Whether it is clear that there is one or not.
+    /// Skips one byte order mark at the start. Returns whether it is certain if there is one.
     fn pass_bom(&mut self, input: &mut &[u8]) -> bool {
         let missing = &BOM[self.bom..];
         let found = input.iter().zip(missing).take_while(|(a, b)| a == b);
@@ -114,7 +113,7 @@ impl Parser {
         true
     }
 
-    /// Leaves out LF where it belongs to the end of the line before.
+    /// Skips LF if it belongs to the end of the previous line.
     fn pass_lf(&mut self, input: &mut &[u8]) {
         self.after_cr = input.is_empty();
         if let Some(rest) = input.strip_prefix(b"\n") {
@@ -126,7 +125,7 @@ impl Parser {
         }
     }
 
-    /// Takes a piece of a line that goes on.
+    /// Adds a piece of an incomplete line.
     fn hold(&mut self, piece: &[u8]) -> Option<SseError> {
         if piece.is_empty() {
             return None;
@@ -146,12 +145,12 @@ impl Parser {
             self.block.extend_data(piece);
         } else if !self.tail.is_empty() {
             self.extend_tail(piece);
-            if let Some(value) = Block::unfinished_data(&self.tail) {
+            if let Some(value) = SseBlock::unfinished_data(&self.tail) {
                 self.block.begin_data(value);
                 self.in_data = true;
                 self.tail.clear();
             }
-        } else if let Some(value) = Block::unfinished_data(piece) {
+        } else if let Some(value) = SseBlock::unfinished_data(piece) {
             self.block.begin_data(value);
             self.in_data = true;
         } else {
@@ -160,7 +159,7 @@ impl Parser {
         None
     }
 
-    /// Takes the last piece of a line, which begins there in the stream.
+    /// Adds the last piece of a line, which begins at position `begin`.
     fn end_line(&mut self, piece: &[u8], begin: u64) -> Option<Result<SseItem, SseError>> {
         let held = mem::take(&mut self.length);
         if held == 0 && piece.is_empty() {
@@ -207,7 +206,7 @@ impl Parser {
     fn fail(&mut self, kind: SseErrorKind, position: u64) -> SseError {
         self.discarding = true;
         self.in_data = false;
-        self.block = Block::default();
+        self.block = SseBlock::default();
         self.forget_tail();
         SseError::new(kind, position)
     }
@@ -219,6 +218,6 @@ impl Parser {
 
     fn forget_tail(&mut self) {
         self.tail.clear();
-        self.tail.shrink_to(KEPT);
+        self.tail.shrink_to(KEPT_CAPACITY);
     }
 }

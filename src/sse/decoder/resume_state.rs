@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::sse::{SseError, SseItem};
 
-/// What a client keeps from one stream to the next: after which event to resume, and when.
+/// The state that a client keeps from one stream to the next.
 #[derive(Debug, Clone, Default)]
 pub(in crate::sse) struct ResumeState {
     /// Empty if there is none, as in the standard.

@@ -90,7 +90,7 @@ impl<C> SourceBuilder<C> {
     /// [`Malformed`](super::SourceErrorKind::Malformed). The connection stays open, since a server
     /// would send the same event again. For the same reason keep the limits above the largest event
     /// of the server: an `EventLog` of `wsio-events` accepts no event above its `Limits::max_event`,
-    /// whose default is below both defaults here.
+    /// 1 MiB by default.
     pub fn limits(mut self, max_line: usize, max_event: usize) -> Self {
         self.options.max_line = max_line;
         self.options.max_event = max_event;

@@ -46,7 +46,7 @@ use super::SourceError;
 /// # }
 /// ```
 pub trait Connector {
-    /// Why a connection could not be made, or ended. An [`io::Error`](std::io::Error) and a
+    /// The error of an attempt or of a connection. An [`io::Error`](std::io::Error) and a
     /// [`wsio::Error`](crate::Error) convert; a [`SourceError`] carries the most detail.
     type Error: Into<SourceError>;
 
@@ -99,7 +99,7 @@ impl Attempt {
     }
 
     /// Returns the id of the last event, after which the server is to resume. `None` if no event
-    /// had one: then send none.
+    /// had one.
     #[must_use]
     pub fn last_event_id(&self) -> Option<&str> {
         self.last_event_id.as_deref()

@@ -5,8 +5,7 @@ use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
 use super::retry_after;
 use crate::{CloseEvent, Error, ErrorKind};
 
-/// The reason why an attempt to connect failed or a connection ended, and what the event source
-/// does next.
+/// An error of an attempt to connect or of a connection, and the reaction of the event source to it.
 ///
 /// Each error is yielded as an item, so that a program can report it. By then the source has decided
 /// whether and when it retries. The errors of a [`Connector`](super::Connector) are converted to
@@ -63,7 +62,7 @@ pub enum SourceErrorKind {
     NotOpen,
 }
 
-/// What the event source does after an error.
+/// The reaction of the event source to an error.
 #[derive(Debug, Clone, Copy)]
 enum Recovery {
     Continue,

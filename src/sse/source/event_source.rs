@@ -51,7 +51,7 @@ use crate::sse::SseEvent;
 ///
 /// Over a connector whose connections are sinks, such as [`WsConnector`], the source is also a
 /// `Sink` of events. The sink is not ready while no connection is open. Only polling the stream
-/// connects, so poll both. `futures::StreamExt::split` gives two halves; its sink half holds back
+/// connects, so poll both. `futures::StreamExt::split` returns two halves; its sink half holds back
 /// one event until the next `send` or a `flush`. Accepted events go out when the sink is flushed.
 /// Closing the sink flushes and ends the source. After the end, sending fails, and so does a flush
 /// if events are left.

@@ -1,19 +1,17 @@
 //! The state machine of an event source; its public faces only translate.
 //!
 //! ```text
-//!                  first poll              connected, and open_delay is zero
-//!          Start ─────────────▶ Connecting ──────────────────────────────────▶ Open ──┐
-//!                                ▲   │  │                                       ▲     │
-//!                delay is over   │   │  │ connected            first bytes, or  │     │
-//!          Waiting ──────────────┘   │  └───────────▶ Silent ──────────────────┘     │
-//!             ▲                      │                  │       the delay is over     │
-//!             │                      │ failed           │ refused with a status       │ ended
-//!             │    another try       ▼                  ▼                             │
-//!             └─────────────── is it final? ◀──────────────────────────────────────────┘
-//!                                    │ yes: by the policy, or no retries are left
-//!                                    ▼
-//!          any phase ─────────▶ Closed
-//!                     close
+//!   Start                                   .---- open_delay is zero ----.
+//!     | first poll                          |                            v
+//!     '---------------> Connecting ---------+---> Silent -------------> Open
+//!                        ^      |  connected        |  first bytes, or    |
+//!        delay is over   |      |                   |  open_delay is over |
+//!     .------------------'      | failed            | refused             | ended
+//!     |                         v                   v                     |
+//!   Waiting <--- retry --- error is yielded <-------+---------------------'
+//!                               | final
+//!                               v
+//!   any phase --- close() --> Closed
 //! ```
 
 use std::{
@@ -39,7 +37,7 @@ use crate::{
 
 /// Connects, reads, and reconnects after the last event id.
 ///
-/// All that a connection brought is yielded before its end is looked at, and the decoder's last
+/// All items that have arrived are yielded before the end of the connection is. The decoder's last
 /// event id is that of the last event yielded.
 pub(super) struct SourceMachine<C: Connector> {
     connector: C,
@@ -68,8 +66,8 @@ pub(super) enum SourcePhase<C: Connector> {
     Closed,
 }
 
-/// How many pieces one poll reads at most while none of them completes an item, so that other
-/// tasks get their turn.
+/// The most pieces that one poll reads while none of them completes an item, so that other tasks
+/// get their turn.
 const PIECES_PER_POLL: usize = 64;
 
 impl<C: Connector> SourceMachine<C> {
@@ -276,7 +274,7 @@ impl<C: Connector> SourceMachine<C> {
     }
 }
 
-/// What a source has to do next.
+/// The next step of a source.
 enum SourceStep<C: Connector> {
     Connect,
     Connected(Pin<Box<C::Body>>),

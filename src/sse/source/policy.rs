@@ -1,4 +1,4 @@
-//! Which errors are final.
+//! The policy of which errors are final.
 
 use std::{fmt, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! What a built-in connector does before it connects.
+//! The preparation of an attempt by a built-in connector.
 //!
 //! The types here are public without a public name: they are the bounds and the futures of the
 //! connectors.
@@ -18,7 +18,7 @@ use super::{Attempt, SourceError};
 /// Makes the request of an attempt from the configured one: `()` leaves it as it is, a closure
 /// changes it.
 pub trait Prepare<T> {
-    /// Why preparing failed. A [`SourceError`] stays what it is; everything else becomes one of
+    /// The error of the preparation. A [`SourceError`] stays what it is; everything else becomes one of
     /// kind [`Prepare`](super::SourceErrorKind::Prepare).
     type Error: Into<Box<dyn StdError + Send + Sync>>;
 

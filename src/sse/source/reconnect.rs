@@ -1,4 +1,4 @@
-//! When to reconnect.
+//! The delays between attempts.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 
 use crate::backend;
 
-/// How often and after which delays an event source reconnects.
+/// The options of reconnecting: the number of retries, and the delays between them.
 ///
 /// The delays grow exponentially: before the *n*-th retry in a row the source waits
 /// `delay` · `backoff_factor`ⁿ⁻¹, at most `delay_max`. Jitter adds a random part of up to the same
@@ -94,8 +94,8 @@ impl Reconnect {
         self
     }
 
-    /// Sets after how many retries in a row, without a good connection in between, the source gives
-    /// up, or `None`, the default, for no limit.
+    /// Sets the limit of retries in a row, without a good connection in between. The default is
+    /// `None`, no limit.
     pub fn max_retries(mut self, retries: impl Into<Option<usize>>) -> Self {
         self.max_retries = retries.into();
         self

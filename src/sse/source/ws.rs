@@ -61,10 +61,10 @@ impl WsConnector {
     }
 }
 
-/// Leaves out what may be secret: the URL and the headers.
 impl<P> fmt::Debug for WsConnector<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WsConnector")
+            .field("builder", &self.builder)
             .field("id_parameter", &self.parameter)
             .finish_non_exhaustive()
     }

@@ -8,10 +8,7 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{Message, protocol},
 };
-use wsio::{
-    CloseCode, ErrorKind,
-    native::{Acceptor, Role},
-};
+use wsio::{CloseCode, ErrorKind, native::Acceptor};
 
 use super::{close, connected, hears, with};
 use crate::{

@@ -10,7 +10,7 @@ use futures::{SinkExt, StreamExt, future::join_all, join};
 use proptest::{prelude::*, test_runner::Config};
 use tokio::io::duplex;
 use wsio::{
-    WsMessage, WsStream,
+    WsMessage, WsReceiver, WsSender, WsStream,
     native::{Acceptor, Role},
 };
 
@@ -113,11 +113,7 @@ fn messages() -> impl Strategy<Value = Vec<WsMessage>> {
     prop::collection::vec(message, 0..24)
 }
 
-type Sender = futures::stream::SplitSink<WsStream, WsMessage>;
-
-type Receiver = futures::stream::SplitStream<WsStream>;
-
-async fn send(mut sink: Sender, messages: Vec<WsMessage>, mut dice: Dice) -> Sender {
+async fn send(mut sink: WsSender, messages: Vec<WsMessage>, mut dice: Dice) -> WsSender {
     for message in messages {
         sink.feed(message).await.unwrap();
         if dice.one_in(3) {
@@ -128,7 +124,7 @@ async fn send(mut sink: Sender, messages: Vec<WsMessage>, mut dice: Dice) -> Sen
     sink
 }
 
-async fn receive(mut stream: Receiver, count: usize) -> (Receiver, Vec<WsMessage>) {
+async fn receive(mut stream: WsReceiver, count: usize) -> (WsReceiver, Vec<WsMessage>) {
     let mut received = Vec::new();
     while received.len() < count {
         received.push(stream.next().await.unwrap().unwrap());

@@ -17,19 +17,19 @@ pub use self::{
     watch::{Happening, Transport, Watch},
 };
 
-/// How many events each transport brings at least.
+/// The number of events each transport brings at least.
 pub const EVENTS: u64 = 40;
 
-/// How often the server drops the connection of each.
+/// The number of times the server drops the connection of each.
 pub const DROPS: u64 = 3;
 
-/// How many events a connection brings at least before it is dropped.
+/// The number of events a connection brings at least before it is dropped.
 pub const PER_CONNECTION: u64 = EVENTS / (DROPS + 1);
 
-/// How long the reconnecting may take, and the noticing that it has to be.
+/// The time to notice a lost connection and to reconnect.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Where the log is.
+/// The path of the log.
 const PATH: &str = "/demo/events";
 
 /// Has the server drop every event connection of a client, without a word.
@@ -138,7 +138,7 @@ impl Side {
         Ok(())
     }
 
-    /// Whether it has come back from so many drops, and seen enough since.
+    /// Returns whether it has come back from so many drops, and seen enough since.
     fn is_due(&self, drops: u64) -> bool {
         self.watch.reconnects() >= drops && self.since_open >= PER_CONNECTION
     }

@@ -7,21 +7,21 @@ use super::Tick;
 pub struct Tally {
     /// The log that is being followed, once an event of it has come.
     pub run: Option<Run>,
-    /// How many events have come.
+    /// The number of events that have come.
     pub received: u64,
-    /// How many are missing without a word from the server.
+    /// The number of events missing without a word from the server.
     pub gaps: u64,
-    /// How many had come already.
+    /// The number of events that had come already.
     pub repeats: u64,
-    /// How many the server did not keep for long enough, and said so.
+    /// The number of events the server reported as no longer kept.
     pub forgotten: u64,
-    /// How often the log was another one than before.
+    /// The number of times the log was another one than before.
     pub anew: u64,
     /// Whether the server has just said that events are lost.
     is_told: bool,
 }
 
-/// What has come of one log.
+/// The events that have come of one log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Run {
     /// Which log: when it began, in milliseconds since 1970.
@@ -30,11 +30,11 @@ pub struct Run {
     pub first: u64,
     /// The greatest number so far.
     pub last: u64,
-    /// How many events have come.
+    /// The number of events that have come.
     pub received: u64,
 }
 
-/// How an event follows what was there before.
+/// The way an event follows those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// It is the next one, or the first.
@@ -102,7 +102,7 @@ impl Run {
         }
     }
 
-    /// How many events there are from the first to the last: as many as came, if each came once.
+    /// Returns the number of events from the first to the last: as many as came, if each came once.
     #[must_use]
     pub fn span(&self) -> u64 {
         self.last - self.first + 1

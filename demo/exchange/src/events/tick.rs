@@ -1,4 +1,4 @@
-//! What the demo's server appends to its event log.
+//! The events that the demo's server appends to its log.
 
 use serde::{Deserialize, Serialize};
 use wsio::sse::SseEvent;
@@ -11,12 +11,12 @@ pub struct Tick {
     pub log: u64,
     /// Its number in the log, from 1.
     pub number: u64,
-    /// When it was appended, in milliseconds since 1970.
+    /// The time it was appended, in milliseconds since 1970.
     pub at: u64,
 }
 
 impl Tick {
-    /// What such an event is called.
+    /// The name of such an event.
     const NAME: &str = "tick";
 
     /// The event that carries it.
@@ -28,7 +28,7 @@ impl Tick {
         Ok(SseEvent::new(serde_json::to_string(self)?).with_name(Self::NAME))
     }
 
-    /// What an event carries; `None` if it is of another kind.
+    /// Reads an event; returns `None` if it is of another kind.
     pub(super) fn from_event(event: &SseEvent) -> Option<serde_json::Result<Self>> {
         (event.name == Self::NAME).then(|| serde_json::from_str(&event.data))
     }

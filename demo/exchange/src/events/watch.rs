@@ -17,7 +17,7 @@ const LAGGED: &str = "lagged";
 /// The log brings ten events a second: a connection without any for so long is dead.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// What events come over.
+/// The transport of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
@@ -59,7 +59,7 @@ pub struct Watch {
 
 type Source = Either<EventSource<WsConnector>, EventSource<HttpConnector>>;
 
-/// What one sees of a [`Watch`].
+/// The visible state of a [`Watch`].
 #[derive(Debug)]
 pub enum Happening {
     /// A connection is open.
@@ -90,7 +90,7 @@ impl Watch {
         }
     }
 
-    /// What happens next; `None` once the source is closed, until it is opened again.
+    /// Returns the next happening, or `None` once the source is closed, until it is opened again.
     ///
     /// # Cancel safety
     ///
@@ -148,7 +148,7 @@ impl Watch {
         self.source = source(&self.url, transport, self.reconnect.clone(), last);
     }
 
-    /// Where the event source is in its life.
+    /// Returns the state of the event source.
     #[must_use]
     pub fn state(&self) -> SourceState {
         match &self.source {
@@ -157,25 +157,25 @@ impl Watch {
         }
     }
 
-    /// What it comes over.
+    /// Returns the transport.
     #[must_use]
     pub fn transport(&self) -> Transport {
         self.transport
     }
 
-    /// What has come.
+    /// Returns the tally of events.
     #[must_use]
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// How often a lost connection was made again.
+    /// Returns the number of reconnections.
     #[must_use]
     pub fn reconnects(&self) -> u64 {
         self.reconnects
     }
 
-    /// How many attempts have failed since there was a connection.
+    /// Returns the number of attempts that have failed since there was a connection.
     #[must_use]
     pub fn failed(&self) -> u64 {
         self.failed

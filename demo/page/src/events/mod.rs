@@ -54,7 +54,7 @@ pub(crate) fn start(server: &str, client: &str) -> Result<(), JsValue> {
     Ok(())
 }
 
-/// What the user wants, or the clock.
+/// An input of the user or the clock.
 #[derive(Debug, Clone, Copy)]
 enum Wish {
     /// That the server drops the connection.

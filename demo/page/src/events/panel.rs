@@ -10,10 +10,10 @@ use wsio_demo_exchange::events::{Transport, Watch};
 use super::words;
 use crate::{dom, log::Log};
 
-/// How many entries the list keeps.
+/// The number of entries the list keeps.
 const ENTRIES: u32 = 120;
 
-/// Where the panel's connection stands.
+/// The state of the panel's connection.
 #[derive(Debug)]
 pub(super) enum Standing {
     /// The first attempt is being made, or the first one since the user asked for it.
@@ -79,7 +79,7 @@ impl Panel {
         dom::clicks(&self.retry)
     }
 
-    /// What the user wants the events to come over.
+    /// The transport the user has chosen.
     pub(super) fn choices(&self) -> Result<UnboundedReceiver<Transport>, JsValue> {
         let choice: EventTarget = dom::element("events-over")?;
         dom::events(&choice, "change", |event| {

@@ -1,4 +1,4 @@
-//! What happens to the events, in words.
+//! The events' course, in words.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ pub(super) fn failure(error: &SourceError, failed: u64) -> String {
     }
 }
 
-/// Whether every event has come, once each.
+/// Says whether every event has come, once each.
 pub(super) fn proof(tally: &Tally) -> String {
     let Some(run) = &tally.run else {
         return "No event yet".to_owned();

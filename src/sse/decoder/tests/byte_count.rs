@@ -1,10 +1,10 @@
-//! How much work decoding is: counted, not timed.
+//! The cost of decoding, counted in bytes.
 
 use crate::sse::{
     MAX_EVENT, MAX_LINE,
     decoder::{
         byte_count,
-        tests::splits::{Limits, codec, decoder, late_decoder, reader},
+        tests::splits::{SseLimits, codec, decoder, late_decoder, reader},
     },
 };
 
@@ -41,7 +41,7 @@ fn streams() -> Vec<Vec<u8>> {
 
 #[test]
 fn s2_the_work_is_proportional_to_the_bytes_in_any_pieces() {
-    let all_limits: [Limits; 3] = [(MAX_LINE, MAX_EVENT), (MAX_LINE, 100), (100, 100)];
+    let all_limits: [SseLimits; 3] = [(MAX_LINE, MAX_EVENT), (MAX_LINE, 100), (100, 100)];
     for stream in streams() {
         for size in [1, 3, 64, 2048, SIZE * 2] {
             let pieces: Vec<_> = stream.chunks(size).collect();

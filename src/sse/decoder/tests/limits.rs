@@ -2,16 +2,16 @@
 
 use crate::sse::{
     MAX_EVENT, MAX_LINE, SseDecoder, SseErrorKind, SseItem,
-    decoder::tests::splits::{Item, comment, decodes, event, id, retry},
+    decoder::tests::splits::{SseOutcomeItem, comment, decodes, event, id, retry},
 };
 
 const LIMITS: (usize, usize) = (12, 16);
 
-fn line(position: u64) -> Item {
+fn line(position: u64) -> SseOutcomeItem {
     Err((SseErrorKind::LineTooLong, position))
 }
 
-fn block(position: u64) -> Item {
+fn block(position: u64) -> SseOutcomeItem {
     Err((SseErrorKind::EventTooLong, position))
 }
 

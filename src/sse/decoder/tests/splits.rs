@@ -9,21 +9,21 @@ use tokio_util::codec::Decoder;
 
 use crate::sse::{SseCodec, SseDecoder, SseError, SseErrorKind, SseEvent, SseItem, SseReader};
 
-/// What was read, and what is kept for the next stream.
+/// The items of a stream, and the state kept for the next one.
 #[derive(Debug, PartialEq)]
-pub(super) struct Outcome {
-    pub(super) items: Vec<Item>,
+pub(super) struct SseOutcome {
+    pub(super) items: Vec<SseOutcomeItem>,
     pub(super) last_event_id: Option<String>,
     pub(super) reconnection_time: Option<Duration>,
 }
 
-pub(super) type Item = Result<SseItem, (SseErrorKind, u64)>;
+pub(super) type SseOutcomeItem = Result<SseItem, (SseErrorKind, u64)>;
 
 /// The limits on lines and events.
-pub(super) type Limits = (usize, usize);
+pub(super) type SseLimits = (usize, usize);
 
 /// Feeds pieces, and takes what is complete after each.
-pub(super) fn decoder(limits: Limits, pieces: &[&[u8]]) -> Outcome {
+pub(super) fn decoder(limits: SseLimits, pieces: &[&[u8]]) -> SseOutcome {
     let mut decoder = SseDecoder::with_limits(limits.0, limits.1);
     let mut items = Vec::new();
     for piece in pieces {
@@ -32,7 +32,7 @@ pub(super) fn decoder(limits: Limits, pieces: &[&[u8]]) -> Outcome {
     }
     decoder.end();
     items.extend(decoder.by_ref().map(item));
-    Outcome {
+    SseOutcome {
         items,
         last_event_id: decoder.last_event_id().map(str::to_owned),
         reconnection_time: decoder.reconnection_time(),
@@ -40,20 +40,20 @@ pub(super) fn decoder(limits: Limits, pieces: &[&[u8]]) -> Outcome {
 }
 
 /// Feeds all the pieces, and the end, before it takes anything.
-pub(super) fn late_decoder(limits: Limits, pieces: &[&[u8]]) -> Outcome {
+pub(super) fn late_decoder(limits: SseLimits, pieces: &[&[u8]]) -> SseOutcome {
     let mut decoder = SseDecoder::with_limits(limits.0, limits.1);
     for piece in pieces {
         decoder.feed(piece);
     }
     decoder.end();
-    Outcome {
+    SseOutcome {
         items: decoder.by_ref().map(item).collect(),
         last_event_id: decoder.last_event_id().map(str::to_owned),
         reconnection_time: decoder.reconnection_time(),
     }
 }
 
-pub(super) fn codec(limits: Limits, pieces: &[&[u8]]) -> Outcome {
+pub(super) fn codec(limits: SseLimits, pieces: &[&[u8]]) -> SseOutcome {
     let mut codec = SseCodec::with_limits(limits.0, limits.1);
     let mut buffer = BytesMut::new();
     let mut items = Vec::new();
@@ -66,30 +66,34 @@ pub(super) fn codec(limits: Limits, pieces: &[&[u8]]) -> Outcome {
     while let Some(outcome) = codec.decode_eof(&mut buffer).transpose() {
         items.push(item(outcome));
     }
-    Outcome {
+    SseOutcome {
         items,
         last_event_id: codec.last_event_id().map(str::to_owned),
         reconnection_time: codec.reconnection_time(),
     }
 }
 
-pub(super) fn reader(limits: Limits, pieces: &[&[u8]]) -> Outcome {
+pub(super) fn reader(limits: SseLimits, pieces: &[&[u8]]) -> SseOutcome {
     let pieces = stream::iter(pieces.iter().map(Ok::<_, SseError>));
     let mut reader = SseReader::with_limits(pieces, limits.0, limits.1);
     let items = reader.by_ref().map(item).collect();
-    Outcome {
+    SseOutcome {
         items: items.now_or_never().expect("nothing to wait for"),
         last_event_id: reader.last_event_id().map(str::to_owned),
         reconnection_time: reader.reconnection_time(),
     }
 }
 
-fn item(outcome: Result<SseItem, SseError>) -> Item {
+fn item(outcome: Result<SseItem, SseError>) -> SseOutcomeItem {
     outcome.map_err(|error| (error.kind(), error.position()))
 }
 
-/// Asserts that every way to read and to cut an input gives these items.
-pub(super) fn assert_decodes(limits: Limits, input: &[u8], expected: &[Item]) -> Outcome {
+/// Asserts that every reader yields these items, for every split of the input.
+pub(super) fn assert_decodes(
+    limits: SseLimits,
+    input: &[u8],
+    expected: &[SseOutcomeItem],
+) -> SseOutcome {
     let whole = decoder(limits, &[input]);
     assert_eq!(whole.items, expected, "whole");
     let bytes: Vec<_> = input.chunks(1).flat_map(|byte| [byte, b""]).collect();
@@ -105,27 +109,27 @@ pub(super) fn assert_decodes(limits: Limits, input: &[u8], expected: &[Item]) ->
     whole
 }
 
-pub(super) fn event(data: &str) -> Item {
+pub(super) fn event(data: &str) -> SseOutcomeItem {
     Ok(SseItem::Event(SseEvent::new(data)))
 }
 
-pub(super) fn named(name: &str, data: &str) -> Item {
+pub(super) fn named(name: &str, data: &str) -> SseOutcomeItem {
     Ok(SseItem::Event(SseEvent::new(data).with_name(name)))
 }
 
-pub(super) fn with_id(id: &str, data: &str) -> Item {
+pub(super) fn with_id(id: &str, data: &str) -> SseOutcomeItem {
     Ok(SseItem::Event(SseEvent::new(data).with_id(id)))
 }
 
-pub(super) fn comment(text: &str) -> Item {
+pub(super) fn comment(text: &str) -> SseOutcomeItem {
     Ok(SseItem::Comment(text.to_owned()))
 }
 
-pub(super) fn id(id: &str) -> Item {
+pub(super) fn id(id: &str) -> SseOutcomeItem {
     Ok(SseItem::Id(id.to_owned()))
 }
 
-pub(super) fn retry(milliseconds: u64) -> Item {
+pub(super) fn retry(milliseconds: u64) -> SseOutcomeItem {
     Ok(SseItem::Retry(Duration::from_millis(milliseconds)))
 }
 

@@ -10,7 +10,7 @@ use reqwest::{
 
 use crate::sse::source::http::{CheckedHttpRequest, HttpFailure};
 
-/// Whether a response is a redirect.
+/// The outcome of looking for a redirect.
 #[derive(Debug, PartialEq)]
 pub(super) enum Redirected {
     /// The response is the answer.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
+use percent_encoding::percent_decode_str;
 use reqwest::{
     Method, Url,
     header::{ACCEPT, HeaderMap, HeaderName, HeaderValue},
@@ -13,6 +14,7 @@ use super::{
     super::{SourceError, SourceErrorKind, query},
     http_client,
 };
+use crate::address::redacted;
 
 /// An HTTP request: a URL, a method, headers and a body.
 ///
@@ -119,16 +121,10 @@ impl HttpRequest {
 /// Shows the URL without user, password, query and fragment, and of the headers only the names.
 impl fmt::Debug for HttpRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let url = Url::parse(&self.url).map(|mut url| {
-            remove_userinfo(&mut url);
-            url.set_query(None);
-            url.set_fragment(None);
-            url
-        });
         let names = self.headers.iter().map(|(name, _)| name);
         f.debug_struct("HttpRequest")
             .field("method", &self.method)
-            .field("url", &url.as_ref().map_or("invalid", Url::as_str))
+            .field("url", &redacted(&self.url))
             .field("headers", &names.collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
@@ -154,16 +150,12 @@ fn credentials(url: &mut Url) -> Option<String> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
-    let name = query::decode(url.username());
-    let password = query::decode(url.password().unwrap_or_default());
-    remove_userinfo(url);
-    Some(basic(&name, &password))
-}
-
-fn remove_userinfo(url: &mut Url) {
+    let name: Vec<u8> = percent_decode_str(url.username()).collect();
+    let password: Vec<u8> = percent_decode_str(url.password().unwrap_or_default()).collect();
     // These fail only for a URL without a host, which has no userinfo either.
     let _ = url.set_username("");
     let _ = url.set_password(None);
+    Some(basic(&name, &password))
 }
 
 fn invalid(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> SourceError {

@@ -1,4 +1,4 @@
-//! Responses over HTTP: their check, their body, and why there is none.
+//! Responses over HTTP: their check, their body, and their errors.
 
 use std::{
     fmt, io,
@@ -55,7 +55,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Why there is no response.
+/// The reason for a missing response.
 #[derive(Debug, Clone)]
 pub(crate) enum HttpFailure {
     /// An error of reqwest or of the network; a browser does not distinguish them.
