@@ -67,8 +67,8 @@ pub(crate) async fn connect(
     }
     let negotiated = Negotiated {
         url: address.url.into(),
-        protocol: header(&response, "sec-websocket-protocol"),
-        extensions: header(&response, "sec-websocket-extensions"),
+        protocol: selected_protocol(&response),
+        extensions: String::new(),
     };
     let limits = limits(&options, setup.keepalive);
     let (io, read) = upgraded.into_inner().into_parts();
@@ -228,12 +228,10 @@ fn header_value(name: &str, value: &str) -> Result<HeaderValue, Error> {
     })
 }
 
-fn header(response: &Response, name: &str) -> String {
-    let value = response.headers().get(name);
-    value
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-        .to_owned()
+fn selected_protocol(response: &Response) -> String {
+    let value = response.headers().get(SEC_WEBSOCKET_PROTOCOL);
+    let value = value.and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().to_owned()
 }
 
 fn unreachable(error: std::io::Error) -> Error {
