@@ -114,7 +114,7 @@ impl EventSocket {
     ///
     /// Dropping the future drops the connection, and the event that is being handled.
     pub async fn serve(&self, meta: WsMeta, stream: WsStream, feed: EventFeed) {
-        let (messages, sink) = stream.split();
+        let (sink, messages) = stream.split();
         let overdue = lingering(&feed);
         let sending = async {
             let sent = tokio::select! {

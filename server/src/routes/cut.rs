@@ -27,7 +27,7 @@ pub(super) fn answer(
 ) -> Response {
     match request.into_upgrade() {
         Some(upgrade) => upgrade.on_upgrade(async move |meta, stream| {
-            let (messages, sink) = stream.split();
+            let (sink, messages) = stream.split();
             tokio::select! {
                 () = send(&meta, sink, feed, cut) => {}
                 () = receive(messages, upstream) => {}

@@ -21,7 +21,7 @@ pub(super) async fn send_all(
     stream: WsStream,
     messages: impl Stream<Item = WsMessage>,
 ) {
-    let (incoming, sink) = stream.split();
+    let (sink, incoming) = stream.split();
     let sending = send(&meta, sink, messages);
     let reading = drain(incoming);
     tokio::select! {

@@ -165,7 +165,7 @@ async fn messages(
     end: End,
     cut: Cut,
 ) {
-    let (incoming, mut sink) = stream.split();
+    let (mut sink, incoming) = stream.split();
     let sending = async {
         let mut chunks = std::pin::pin!(chunks);
         while let Some(chunk) = chunks.next().await {
