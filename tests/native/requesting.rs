@@ -106,6 +106,7 @@ async fn c1_an_extension_that_was_not_offered_is_an_error() {
     let (builder, far) = piped("ws://pipe/");
     // Through a server that knows no better.
     let answering = async {
+        #[expect(clippy::result_large_err, reason = "tungstenite's type")]
         let add = |_: &_, mut response: http::Response<()>| {
             let value = http::HeaderValue::from_static("permessage-deflate");
             let headers = response.headers_mut();
