@@ -101,6 +101,7 @@ async fn f6_pings_of_a_peer_that_never_reads_cost_no_memory() {
 /// RFC 6455 § 5.5.3: where answers are left out, it is the latest Ping that is answered.
 #[tokio::test]
 async fn f6_the_latest_ping_is_answered_when_the_peer_reads_again() {
+    let _alone = heap::alone().await;
     let (near, mut far) = duplex(16 * 1024);
     let adopted = Acceptor::new().adopt(near, Role::Client, "", "").await;
     let (_meta, mut stream) = adopted.unwrap();
@@ -255,6 +256,7 @@ async fn f6_observers_that_come_and_go_leave_nothing_behind() {
 /// take is no silence.
 #[tokio::test(start_paused = true)]
 async fn f6_a_peer_that_is_held_back_is_not_silent() {
+    let _alone = heap::alone().await;
     let second = Duration::from_secs(1);
     let (near, mut far) = duplex(8 * 1024);
     let acceptor = Acceptor::new().idle_timeout(second);
@@ -283,6 +285,7 @@ async fn f6_a_peer_that_is_held_back_is_not_silent() {
 /// The same where nobody reads, and only a writer polls.
 #[tokio::test(start_paused = true)]
 async fn f6_an_unread_connection_is_not_silent_to_its_writer() {
+    let _alone = heap::alone().await;
     use futures::SinkExt;
     let second = Duration::from_secs(1);
     let (near, mut far) = duplex(64 * 1024);
