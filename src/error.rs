@@ -4,16 +4,16 @@ use std::{borrow::Cow, error, fmt, io, sync::Arc};
 
 use crate::event::{CloseCode, CloseEvent};
 
-/// Why something failed.
+/// The error of connections.
 ///
-/// Opaque on purpose: the kinds of a dependency's errors are not part of this crate's API. What
-/// can be asked is [`kind`](Error::kind), how the connection [ended](Error::close_event), the
-/// [HTTP status](Error::http_status) of a refused handshake, and the cause, as
+/// It is opaque: the errors of dependencies are not part of this crate's API. It has a
+/// [`kind`](Error::kind), the [`CloseEvent`](Error::close_event) of a connection that ended with it,
+/// the [HTTP status](Error::http_status) of a refused handshake, and its cause as
 /// [`source`](error::Error::source). Cloning is cheap.
 #[derive(Clone)]
-pub struct Error(Arc<Inner>);
+pub struct Error(Arc<ErrorInner>);
 
-struct Inner {
+struct ErrorInner {
     kind: ErrorKind,
     message: Cow<'static, str>,
     close_event: Option<CloseEvent>,
@@ -21,12 +21,12 @@ struct Inner {
     source: Option<Cause>,
 }
 
-/// What an [`Error`] was caused by.
+/// The cause of an [`Error`].
 pub(crate) type Cause = Arc<dyn error::Error + Send + Sync>;
 
-/// What kind of thing went wrong.
+/// The kind of an [`Error`].
 ///
-/// The list grows as the crate learns to tell more apart.
+/// More kinds will be added as the crate learns to distinguish them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -34,59 +34,59 @@ pub enum ErrorKind {
     InvalidUrl,
     /// A subprotocol is not an HTTP token (RFC 6455 § 4.1), or is named twice.
     InvalidProtocol,
-    /// An option has a value that makes no sense, such as a message size of zero.
+    /// An option has an invalid value, such as a message size of zero.
     InvalidOption,
     /// The server selected a subprotocol that was not offered, or none of those that were. Most
     /// browsers hide this: there the kind is `Network`.
     ProtocolRefused,
-    /// The server answered the handshake with something else than a switch to WebSocket.
-    /// A browser hides this: there it is `Network`.
+    /// The server did not answer the handshake with 101. A browser hides this: there the kind is
+    /// `Network`.
     HandshakeRefused,
-    /// The server could not be reached, or the connection broke before it was open. In a browser
-    /// also whatever it does not tell a page: it reports every failed handshake alike.
+    /// The server could not be reached, or the connection was lost before it was open. A browser
+    /// reports every failed handshake as this.
     Network,
     /// The connection was not open within `connect_timeout`.
     TimedOut,
-    /// This build cannot do it: `wss:` without a TLS feature.
+    /// The build or the browser does not support the request: `wss:` without a TLS feature, say.
     Unsupported,
-    /// Sending on a connection that is closing or closed.
+    /// A message was sent on a connection that is closing or closed.
     NotOpen,
-    /// The peer closed the connection with a code that tells of an error.
+    /// The peer closed the connection with an error code.
     Closed,
-    /// The connection broke off without a closing handshake.
+    /// The connection was lost without a closing handshake.
     Lost,
     /// The stream may lack what the peer sent last. A browser discards messages that arrive after
     /// the page has closed its side, so that reading on after a `shutdown` cannot tell a complete
     /// answer from one cut short.
     Truncated,
-    /// The peer broke the WebSocket protocol.
+    /// The peer violated the WebSocket protocol.
     Protocol,
     /// A message was larger than `max_message_size`.
     MessageTooBig,
-    /// A text message came where `refuse_text` is set.
+    /// A text message arrived although `refuse_text` is set.
     TextRefused,
-    /// More was received than `receive_limit` lets wait for its reader.
+    /// More than `receive_limit` was received and not read.
     QueueFull,
-    /// A close code that must not be sent.
+    /// The close code must not be sent.
     InvalidCloseCode,
-    /// A close reason of more than 123 bytes.
+    /// The close reason has more than 123 bytes.
     ReasonTooLong,
 }
 
 impl Error {
-    /// What kind of thing went wrong.
+    /// Returns the kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// How the connection ended, if it ended with this error.
+    /// Returns how the connection ended, if it ended with this error.
     #[must_use]
     pub fn close_event(&self) -> Option<&CloseEvent> {
         self.0.close_event.as_ref()
     }
 
-    /// The status of the HTTP response that refused the handshake. Always `None` in a browser,
+    /// Returns the status of the HTTP response that refused the handshake. Always `None` in a browser,
     /// which hides it.
     #[must_use]
     pub fn http_status(&self) -> Option<u16> {
@@ -94,7 +94,7 @@ impl Error {
     }
 
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(ErrorInner {
             kind,
             message: message.into(),
             close_event: None,
@@ -141,14 +141,14 @@ impl Error {
         Self::new(ErrorKind::NotOpen, "the connection is not open")
     }
 
-    fn with(self, change: impl FnOnce(&mut Inner)) -> Self {
+    fn with(self, change: impl FnOnce(&mut ErrorInner)) -> Self {
         let mut inner = Arc::try_unwrap(self.0).unwrap_or_else(|shared| shared.duplicate());
         change(&mut inner);
         Self(Arc::new(inner))
     }
 }
 
-impl Inner {
+impl ErrorInner {
     fn duplicate(&self) -> Self {
         Self {
             kind: self.kind,

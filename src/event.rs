@@ -1,10 +1,10 @@
-//! What can be said of a connection: its state, its events, and how it ended.
+//! The state of a connection, its events, and its end.
 
 use std::fmt;
 
 use crate::Error;
 
-/// Where a connection is in its life, as `WebSocket.readyState` counts it (WHATWG WebSockets § 3.1).
+/// The state of a connection, as `WebSocket.readyState` counts it (WHATWG WebSockets § 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum WsState {
     /// The opening handshake is under way. No [`WsMeta`](crate::WsMeta) is ever in this state.
@@ -17,7 +17,7 @@ pub enum WsState {
     Closed,
 }
 
-/// Something that happened to a connection, as told to [observers](crate::WsMeta#observing).
+/// An event of a connection, as [observers](crate::WsMeta#observing) get it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum WsEvent {
@@ -32,46 +32,46 @@ pub enum WsEvent {
 }
 
 impl WsEvent {
-    /// Whether this is [`WsEvent::Open`].
+    /// Returns whether this is [`WsEvent::Open`].
     #[must_use]
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Open)
     }
 
-    /// Whether this is [`WsEvent::Closing`].
+    /// Returns whether this is [`WsEvent::Closing`].
     #[must_use]
     pub fn is_closing(&self) -> bool {
         matches!(self, Self::Closing)
     }
 
-    /// Whether this is [`WsEvent::Error`].
+    /// Returns whether this is [`WsEvent::Error`].
     #[must_use]
     pub fn is_err(&self) -> bool {
         matches!(self, Self::Error(_))
     }
 
-    /// Whether this is [`WsEvent::Closed`].
+    /// Returns whether this is [`WsEvent::Closed`].
     #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(_))
     }
 }
 
-/// How a connection ended, as the browser's `CloseEvent` tells it (WHATWG WebSockets § 6).
+/// The end of a connection, as the browser's `CloseEvent` reports it (WHATWG WebSockets § 6).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CloseEvent {
     /// The code of the peer's Close frame; 1005 if it carried none, 1006 if none came.
     pub code: CloseCode,
     /// The reason in the peer's Close frame, at most 123 bytes.
     pub reason: String,
-    /// Whether the closing handshake was completed. Clean does not mean that all was well:
-    /// a peer that closes with 1011 closes cleanly. See [`CloseEvent::is_success`].
+    /// Whether the closing handshake was completed. A clean end may still report an error: a peer
+    /// that closes with 1011 closes cleanly. See [`CloseEvent::is_success`].
     pub was_clean: bool,
 }
 
 impl CloseEvent {
-    /// Whether this is the ordinary end of a stream: a completed closing handshake with code
-    /// 1000, 1001 or none. Everything else reaches the reader as an error.
+    /// Returns whether this is the ordinary end of a stream: a completed closing handshake with code
+    /// 1000, 1001 or none. Any other end reaches the reader as an error.
     #[must_use]
     pub fn is_success(&self) -> bool {
         let ordinary = [

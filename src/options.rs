@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{Error, ErrorKind};
 
-/// What a connection is to keep to. Sizes are in bytes.
+/// The options of a connection on every target. Sizes are in bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) close_timeout: Option<Duration>,
@@ -16,7 +16,7 @@ pub(crate) struct Options {
     pub(crate) refuse_text: bool,
 }
 
-/// How long the opening handshake may take unless told otherwise.
+/// The default limit of the opening handshake.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Default for Options {
@@ -60,26 +60,28 @@ impl Options {
 /// them in a field named `options`.
 macro_rules! option_setters {
     () => {
-        /// How long the closing handshake may take until the connection is given up; `None` for
+        /// Sets how long the closing handshake may take until the connection is given up; `None` for
         /// no limit. The default is 5 seconds.
         pub fn close_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
             self.options.close_timeout = timeout.into();
             self
         }
 
-        /// How long the connection may receive nothing until it counts as lost; `None`, the
+        /// Sets how long the connection may receive nothing until it counts as lost; `None`, the
         /// default, for no limit.
         ///
-        /// Natively every byte counts, also of Ping and Pong frames; in a browser, which shows
-        /// a page neither, only whole messages do. The clock is looked at by whoever polls the
-        /// connection: a stream that nobody reads does not notice.
+        /// On native targets every byte counts, also of Ping and Pong frames. A browser shows a page
+        /// neither, so that there only whole messages count. A peer that is held back because
+        /// nobody reads is not silent. The timeout is checked only while the connection is polled.
+        /// If nothing polls it, it never expires.
         pub fn idle_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
             self.options.idle_timeout = timeout.into();
             self
         }
 
-        /// The largest message to accept, in bytes; the default is 64 MiB. A larger one ends the
-        /// connection with close code 1009 and
+        /// Sets the size of the largest message to accept, in bytes. The default is 64 MiB.
+        ///
+        /// A larger one ends the connection with close code 1009 and
         /// [`ErrorKind::MessageTooBig`](crate::ErrorKind::MessageTooBig). A browser lets no page
         /// send 1009: there the code is 4413.
         pub fn max_message_size(mut self, bytes: usize) -> Self {
@@ -87,34 +89,35 @@ macro_rules! option_setters {
             self
         }
 
-        /// The largest message that a [`WsIo`](crate::WsIo) makes of written bytes, in bytes; the
-        /// default is 128 000.
+        /// Sets the size of the largest message that a [`WsIo`](crate::WsIo) makes of written bytes,
+        /// in bytes. The default is 128 000.
         pub fn write_chunk(mut self, bytes: usize) -> Self {
             self.options.write_chunk = bytes;
             self
         }
 
-        /// How many bytes may wait to be sent until the sink is no longer ready; the default is
-        /// 1 MiB. What waits is at most this and one message.
+        /// Sets how many bytes may be buffered for sending until the sink is no longer ready. The
+        /// default is 1 MiB. At most this and one message is buffered.
         pub fn high_water_mark(mut self, bytes: usize) -> Self {
             self.options.high_water_mark = bytes;
             self
         }
 
-        /// How many received bytes may wait for the reader where the peer cannot be slowed down,
-        /// which is so for the browser's `WebSocket`; the default is 64 MiB. More ends the
-        /// connection with [`ErrorKind::QueueFull`](crate::ErrorKind::QueueFull) and close code
-        /// 4507, after everything up to there has been read. Natively TCP slows the peer down,
-        /// and this is not needed.
+        /// Sets how many received bytes may be queued for the reader where the peer cannot be
+        /// slowed down, which is so for the browser's `WebSocket`. The default is 64 MiB.
+        ///
+        /// More ends the connection with [`ErrorKind::QueueFull`](crate::ErrorKind::QueueFull) and
+        /// close code 4507, after the queued messages have been read. On native targets TCP slows
+        /// the peer down, and this has no effect.
         pub fn receive_limit(mut self, bytes: usize) -> Self {
             self.options.receive_limit = bytes;
             self
         }
 
-        /// Whether a text message ends the connection with close code 1003 (from a browser,
-        /// which lets no page send that: 4415) and
-        /// [`ErrorKind::TextRefused`](crate::ErrorKind::TextRefused). By default text is
-        /// accepted, and a [`WsIo`](crate::WsIo) reads it as its UTF-8 bytes.
+        /// Sets whether a text message ends the connection with close code 1003 (from a browser,
+        /// which lets no page send that, 4415) and
+        /// [`ErrorKind::TextRefused`](crate::ErrorKind::TextRefused). By default text is accepted,
+        /// and a [`WsIo`](crate::WsIo) reads it as its UTF-8 bytes.
         pub fn refuse_text(mut self, refuse: bool) -> Self {
             self.options.refuse_text = refuse;
             self

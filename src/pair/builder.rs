@@ -1,4 +1,4 @@
-//! Everything that can be said about a connection before it is made.
+//! The options of a connection, and connecting.
 
 use std::{
     fmt,
@@ -38,9 +38,9 @@ pub async fn connect(url: impl Into<String>) -> Result<(WsMeta, WsStream), Error
     WsMeta::builder(url).connect().await
 }
 
-/// Makes a connection; see [`WsMeta::builder`].
+/// The options of a connection that is to be made; see [`WsMeta::builder`].
 ///
-/// A builder can be cloned and used again: each [`connect`](Builder::connect) is a connection of
+/// A builder can be cloned and used again: each [`connect`](Builder::connect) makes a connection of
 /// its own.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `connect` is called"]
@@ -53,7 +53,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A builder for `url`, an absolute `ws:` or `wss:` URL without a fragment.
+    /// Creates a builder for `url`, an absolute `ws:` or `wss:` URL without a fragment.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -64,16 +64,17 @@ impl Builder {
         }
     }
 
-    /// The subprotocols to offer, the preferred one first (RFC 6455 § 1.9). Which one the server
-    /// chose is what [`WsMeta::protocol`] says. A server that chooses none, or another one, is
-    /// refused.
+    /// Sets the subprotocols to offer, the preferred one first (RFC 6455 § 1.9).
+    ///
+    /// [`WsMeta::protocol`] returns the one the server selected. Connecting fails if the server
+    /// selects none, or one that was not offered.
     pub fn protocols(mut self, protocols: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.protocols = protocols.into_iter().map(Into::into).collect();
         self
     }
 
-    /// How long it may take until the connection is open, from looking up the name to the end of
-    /// the opening handshake; `None` for no limit. The default is 30 seconds.
+    /// Sets how long it may take until the connection is open, from looking up the name to the end
+    /// of the opening handshake; `None` for no limit. The default is 30 seconds.
     pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.connect_timeout = timeout.into();
         self
@@ -92,16 +93,18 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidUrl`], [`ErrorKind::InvalidProtocol`] and
-    /// [`ErrorKind::InvalidOption`] before anything is sent; [`ErrorKind::Unsupported`] for
-    /// `wss:` without a TLS feature; [`ErrorKind::Network`], [`ErrorKind::HandshakeRefused`] and
-    /// [`ErrorKind::ProtocolRefused`] when the connection cannot be had (a browser tells a page
-    /// no more than that: there it is always [`ErrorKind::Network`]); [`ErrorKind::TimedOut`]
-    /// after [`connect_timeout`](Builder::connect_timeout).
+    /// - [`ErrorKind::InvalidUrl`], [`ErrorKind::InvalidProtocol`] and
+    ///   [`ErrorKind::InvalidOption`], before anything is sent.
+    /// - [`ErrorKind::Unsupported`] for `wss:` without a TLS feature.
+    /// - [`ErrorKind::Network`], [`ErrorKind::HandshakeRefused`] and [`ErrorKind::ProtocolRefused`]
+    ///   if the connection cannot be established. A browser hides the reason from a page: there it
+    ///   is [`ErrorKind::Network`], or [`ErrorKind::ProtocolRefused`] where the browser itself does
+    ///   not look at the subprotocol.
+    /// - [`ErrorKind::TimedOut`] after [`connect_timeout`](Builder::connect_timeout).
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future at any point closes what is half open and leaves nothing behind.
+    /// Dropping the future at any point closes the half-open connection and leaves nothing behind.
     pub async fn connect(self) -> Result<(WsMeta, WsStream), Error> {
         self.options.check()?;
         let target = address::check(self.url, self.protocols)?;

@@ -12,27 +12,28 @@ use crate::{
     event::{CloseCode, CloseFrame},
 };
 
-/// A handle to a connection: closes it, waits for its end, observes it, and tells about it.
+/// A cloneable handle to a connection. Use it to close the connection, wait for it to end, or query
+/// its state.
 ///
-/// Cheap to clone; all clones are the same connection. Dropping a handle does nothing: it is the
-/// [`WsStream`] that holds the connection open.
+/// All clones are the same connection. Dropping a handle does nothing: the [`WsStream`] holds the
+/// connection open.
 ///
 /// # Observing
 ///
-/// As a [`pharos::Observable`] it tells any number of observers what happens to the connection.
-/// An observer is first told where the connection stands, and then what changes; its stream ends
-/// after [`WsEvent::Closed`]. A connection has four events at most, so whatever channel is asked
-/// for, it is an unbounded one, and an observer that is never read holds up nothing.
+/// [`events`](WsMeta::events) returns what happens to the connection as a stream. `WsMeta` is also a
+/// [`pharos::Observable`], for filters and other channels. Every observer first gets the current
+/// state, and then every change; its stream ends after [`WsEvent::Closed`]. A connection has four
+/// events at most, so that every channel is unbounded whatever the observer asks for, and an observer
+/// that is never read holds up nothing.
 ///
 /// ```
 /// use futures::StreamExt;
-/// use wsio::{WsMeta, pharos::{Observable, ObserveConfig}};
+/// use wsio::{WsEvent, WsMeta, pharos::{Observable, ObserveConfig}};
 ///
 /// # async fn example(mut meta: WsMeta) -> Result<(), Box<dyn std::error::Error>> {
-/// let mut events = meta.observe(ObserveConfig::default()).await?;
-/// while let Some(event) = events.next().await {
-///     println!("{event:?}");
-/// }
+/// let closings = ObserveConfig::default().filter(WsEvent::is_closing);
+/// let mut events = meta.observe(closings).await?;
+/// events.next().await;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
@@ -67,28 +68,28 @@ impl WsMeta {
         Self::builder(url).protocols(protocols).connect().await
     }
 
-    /// Everything that can be said about a connection before it is made.
+    /// Returns a builder, which sets the options of a connection before it connects.
     pub fn builder(url: impl Into<String>) -> Builder {
         Builder::new(url)
     }
 
     /// Closes without a code, and waits for the end; the peer sees 1005.
     ///
-    /// Always resolves, within the close timeout, whether the stream is being read, is not, is
-    /// split or was dropped, and whether the peer answers or not. Closing what is closing or
-    /// closed waits for, and gives, the same end. Messages that were accepted for sending before
-    /// go out first.
+    /// Always resolves, within the close timeout: whether the stream is being read, is not read, is
+    /// split or was dropped, and whether the peer answers or not. Closing a connection that is closing
+    /// or closed waits for the same end, and returns the same event. Messages that were accepted for
+    /// sending before go out first.
     ///
-    /// What the peer sent before its own Close frame can still be read from the stream, except
-    /// that a browser drops what arrives after this call (WHATWG WebSockets: in another state than
-    /// OPEN a message is ignored). Natively, when nobody reads, no more than 64 KiB are read ahead
-    /// to find the peer's Close frame; behind more it is not found, and the close timeout ends the
+    /// Messages that the peer sent before its own Close frame can still be read from the stream. A
+    /// browser discards those that arrive after this call (WHATWG WebSockets: in another state than
+    /// OPEN a message is ignored). On native targets, where nobody reads, at most 64 KiB are read
+    /// ahead to find the peer's Close frame. If it lies behind more, the close timeout ends the
     /// connection.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the closing handshake under way; whoever polls the connection
-    /// next carries it on.
+    /// Dropping the future leaves the closing handshake under way. Whoever polls the connection next
+    /// carries it on; if the stream is gone, too, it goes on in the background.
     pub async fn close(&self) -> CloseEvent {
         self.core.start_close(None);
         Arc::clone(&self.core).ended().await
@@ -99,8 +100,8 @@ impl WsMeta {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidCloseCode`](crate::ErrorKind::InvalidCloseCode), and the connection
-    /// stays open. Allowed are 1000 and 3000 to 4999; natively also 1001 to 1003 and 1007 to
-    /// 1013, which a browser reserves for itself.
+    /// stays open. Allowed are 1000 and 3000 to 4999; on native targets also 1001 to 1003 and 1007
+    /// to 1014, which a browser reserves for itself.
     pub async fn close_code(&self, code: impl Into<CloseCode>) -> Result<CloseEvent, Error> {
         self.close_reason(code, "").await
     }
@@ -123,8 +124,8 @@ impl WsMeta {
 
     /// Waits for the end of the connection without causing it.
     ///
-    /// Natively the end is found by reading, and when nobody reads the stream, this reads ahead,
-    /// at most 64 KiB: an end behind more than that is not seen until the stream is read.
+    /// On native targets, the end is found by reading. Where nobody reads the stream, this reads
+    /// ahead, at most 64 KiB: an end behind more than that is not noticed until the stream is read.
     ///
     /// # Cancel safety
     ///
@@ -133,15 +134,17 @@ impl WsMeta {
         Arc::clone(&self.core).ended().await
     }
 
-    /// Where the connection is in its life.
+    /// Returns the state of the connection. Takes no lock.
     #[must_use]
     pub fn ready_state(&self) -> WsState {
         self.core.state()
     }
 
-    /// How many bytes were accepted for sending and have not left yet. Natively frame headers
-    /// count and what the operating system has taken does not; in a browser it is what the
-    /// socket's `bufferedAmount` says.
+    /// Returns how many bytes were accepted for sending and have not left yet.
+    ///
+    /// On native targets, frame headers count and bytes that the operating system has taken do not.
+    /// In a browser it is the socket's `bufferedAmount`, and the bytes that leave with this turn of
+    /// the event loop.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
         self.core.buffered_amount()
@@ -177,7 +180,7 @@ impl WsMeta {
         WsEvents::new(self.core.observe(ObserveConfig::default()).ok())
     }
 
-    /// The address, as parsed. On the server's side it is what the request asked for.
+    /// Returns the URL, as parsed. On the server's side it is the target of the request.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.core.negotiated().url

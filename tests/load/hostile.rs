@@ -172,6 +172,35 @@ async fn f6_a_part_of_a_header_pins_no_buffer() {
     assert!(each < 10 * 1024, "{each} bytes for one that arrived");
 }
 
+/// Text is held once, from the wire to the reader, and cloning it costs nothing.
+#[tokio::test]
+async fn f6_text_is_held_once() {
+    let _alone = heap::alone().await;
+    const SIZE: usize = 16 << 20;
+    let (near, mut far) = duplex(1 << 20);
+    let adopted = Acceptor::new().adopt(near, Role::Client, "", "").await;
+    let (_meta, mut stream) = adopted.unwrap();
+    let sending = tokio::spawn(async move {
+        let mut head = vec![0x81, 127];
+        head.extend_from_slice(&(SIZE as u64).to_be_bytes());
+        far.write_all(&head).await.unwrap();
+        let piece = [b'x'; 64 * 1024];
+        for _ in 0..SIZE / piece.len() {
+            far.write_all(&piece).await.unwrap();
+        }
+        far
+    });
+    let before = heap::allocated();
+    let message = stream.next().await.unwrap().unwrap();
+    let far = sending.await.unwrap();
+    let clones = vec![message.clone(); 10];
+    let held = heap::allocated() - before;
+    assert!(held < SIZE + (2 << 20), "{held} bytes for a text of {SIZE}");
+    assert_eq!(clones[9].as_text().map(str::len), Some(SIZE));
+    assert_eq!(message.into_bytes().len(), SIZE);
+    drop(far);
+}
+
 /// Frames that bring no message, for ever: whoever polls gets its thread back.
 #[tokio::test]
 async fn f7_a_flood_does_not_hold_the_thread() {
