@@ -1,6 +1,13 @@
 //! Checks addresses and subprotocols, on every target alike, and shows them without secrets.
 
-use crate::{Error, ErrorKind, backend::Endpoint};
+use crate::{Error, ErrorKind};
+
+/// An endpoint to connect to: an address that has passed [`check`], and valid subprotocols.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint {
+    pub(crate) url: String,
+    pub(crate) protocols: Vec<String>,
+}
 
 /// Checks what needs no URL parser: the backend parses the rest.
 ///

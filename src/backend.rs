@@ -14,7 +14,8 @@ use std::{
 
 use crate::{
     Error, ErrorKind, WsMessage,
-    error::Cause,
+    address::Endpoint,
+    error::{Cause, Violation},
     event::{CloseCode, CloseEvent, CloseFrame},
     options::Options,
 };
@@ -31,6 +32,11 @@ pub(crate) type PlatformOptions = <Platform as Backend>::PlatformOptions;
 /// The selected target's transport of a connection that is over.
 pub(crate) type Remains = <Platform as Backend>::Remains;
 
+#[cfg(all(
+    feature = "http",
+    not(all(target_family = "wasm", target_os = "unknown"))
+))]
+pub(crate) use selected::tls::Tls;
 pub(crate) use selected::{Moment, Timer};
 #[cfg(feature = "event-source")]
 pub(crate) use selected::{random_seed, refusal_header};
@@ -140,14 +146,6 @@ const _: fn() = || {
     alarm::<Timer>();
 };
 
-/// What to connect to: an address that has passed [`address::check`](crate::pair), and valid
-/// subprotocols.
-#[derive(Debug, Clone)]
-pub(crate) struct Endpoint {
-    pub(crate) url: String,
-    pub(crate) protocols: Vec<String>,
-}
-
 /// What the opening handshake settled.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Negotiated {
@@ -215,51 +213,5 @@ impl End {
             event,
             error: Some(error),
         }
-    }
-}
-
-/// Why we end a connection: something the peer did.
-#[derive(Debug, Clone)]
-pub(crate) struct Violation {
-    pub(crate) kind: ErrorKind,
-    pub(crate) message: &'static str,
-    pub(crate) cause: Option<Cause>,
-    /// The close code to tell the peer.
-    pub(crate) code: CloseCode,
-}
-
-impl Violation {
-    pub(crate) fn message_too_big() -> Self {
-        Self::new(
-            ErrorKind::MessageTooBig,
-            "a message is larger than max_message_size",
-            CloseCode::TOO_BIG,
-        )
-    }
-
-    pub(crate) fn text_refused() -> Self {
-        Self::new(
-            ErrorKind::TextRefused,
-            "a text message came where only binary ones are accepted",
-            CloseCode::UNSUPPORTED,
-        )
-    }
-
-    pub(crate) fn new(kind: ErrorKind, message: &'static str, code: CloseCode) -> Self {
-        Self {
-            kind,
-            message,
-            cause: None,
-            code,
-        }
-    }
-
-    #[allow(dead_code, reason = "a browser does not tell the cause")]
-    pub(crate) fn caused_by(
-        mut self,
-        cause: impl std::error::Error + Send + Sync + 'static,
-    ) -> Self {
-        self.cause = Some(std::sync::Arc::new(cause));
-        self
     }
 }

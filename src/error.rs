@@ -242,3 +242,46 @@ impl Error {
         self.with(|inner| inner.http_status = Some(status))
     }
 }
+
+/// A violation by the peer, for which we end a connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Violation {
+    pub(crate) kind: ErrorKind,
+    pub(crate) message: &'static str,
+    pub(crate) cause: Option<Cause>,
+    /// The close code to tell the peer.
+    pub(crate) code: CloseCode,
+}
+
+impl Violation {
+    pub(crate) fn message_too_big() -> Self {
+        Self::new(
+            ErrorKind::MessageTooBig,
+            "a message is larger than max_message_size",
+            CloseCode::TOO_BIG,
+        )
+    }
+
+    pub(crate) fn text_refused() -> Self {
+        Self::new(
+            ErrorKind::TextRefused,
+            "a text message came where only binary ones are accepted",
+            CloseCode::UNSUPPORTED,
+        )
+    }
+
+    pub(crate) fn new(kind: ErrorKind, message: &'static str, code: CloseCode) -> Self {
+        Self {
+            kind,
+            message,
+            cause: None,
+            code,
+        }
+    }
+
+    #[allow(dead_code, reason = "a browser does not tell the cause")]
+    pub(crate) fn caused_by(mut self, cause: impl error::Error + Send + Sync + 'static) -> Self {
+        self.cause = Some(Arc::new(cause));
+        self
+    }
+}

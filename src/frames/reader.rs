@@ -23,7 +23,7 @@ use self::{
 use super::Role;
 use crate::{
     ErrorKind, WsMessage,
-    backend::Violation,
+    error::Violation,
     event::{CloseCode, CloseFrame},
 };
 

@@ -9,10 +9,7 @@ mod tokio_io;
 use std::fmt;
 
 pub use self::engine::{WsReadHalf, WsWriteHalf};
-use crate::{
-    WsMeta, WsStream,
-    pair::{WsReceiver, WsSender},
-};
+use crate::{WsMeta, WsStream};
 
 /// A connection as a stream of bytes: tokio's `AsyncRead`, `AsyncBufRead` and `AsyncWrite`
 /// (feature `tokio-io`, on by default) and futures-io's (feature `futures-io`).
@@ -71,14 +68,19 @@ pub struct WsIo {
     writer: WsWriteHalf,
 }
 
-impl WsIo {
-    pub(crate) fn new(receiver: WsReceiver, sender: WsSender) -> Self {
-        Self {
+impl WsStream {
+    /// Turns the connection into a stream of bytes.
+    #[must_use]
+    pub fn into_io(self) -> WsIo {
+        let (sender, receiver) = self.split();
+        WsIo {
             reader: WsReadHalf::new(receiver),
             writer: WsWriteHalf::new(sender),
         }
     }
+}
 
+impl WsIo {
     /// Returns the handle of this connection.
     #[must_use]
     pub fn meta(&self) -> WsMeta {

@@ -11,9 +11,8 @@ use std::{
 use super::idle::Idle;
 use crate::{
     CloseEvent, Error, WsEvent, WsMessage, WsState,
-    backend::{
-        Alarm as _, Backend as _, Clock as _, End, Platform, Remains, Timer, Unsendable, Violation,
-    },
+    backend::{Alarm as _, Backend as _, Clock as _, End, Platform, Remains, Timer, Unsendable},
+    error::Violation,
     event::CloseFrame,
     options::Options,
 };

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::{Sink, Stream, stream::FusedStream};
 
 use super::{Core, WsMeta};
-use crate::{Error, WsIo, WsMessage, WsState, address};
+use crate::{Error, WsMessage, WsState, address};
 
 /// A connection as a stream and a sink of [`WsMessage`]s.
 ///
@@ -81,12 +81,6 @@ impl WsStream {
         self.core().state()
     }
 
-    /// Turns the connection into a stream of bytes.
-    #[must_use]
-    pub fn into_io(self) -> WsIo {
-        WsIo::new(self.receiver, self.sender)
-    }
-
     /// Splits the connection into two halves, which can move to different tasks.
     ///
     /// They come in the order of `futures::StreamExt::split`, whose halves share a lock and whose
@@ -111,7 +105,7 @@ impl WsStream {
 /// Dropping it while the sending half lives discards what the peer sends.
 pub struct WsReceiver {
     lease: Arc<Lease>,
-    /// The rest of a message that a [`WsIo`] has read in part.
+    /// The rest of a message that a [`WsIo`](crate::WsIo) has read in part.
     unread: Option<Bytes>,
     /// Whether another one goes on with the reading.
     is_replaced: bool,

@@ -14,6 +14,8 @@ mod contract;
 mod examples;
 mod frames;
 mod hazards;
+mod layers;
+mod modules;
 mod peers;
 mod property;
 mod readme;

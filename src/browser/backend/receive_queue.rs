@@ -13,7 +13,8 @@ use wasm_bindgen::JsValue;
 use super::{PageInstant, received_message::ReceivedMessage, write_merger::WriteMerger};
 use crate::{
     ErrorKind, WsMessage,
-    backend::{Clock as _, End, Violation},
+    backend::{Clock as _, End},
+    error::Violation,
     event::{CloseCode, CloseEvent},
     options::Options,
 };

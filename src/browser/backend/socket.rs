@@ -23,7 +23,9 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, WsMessage,
-    backend::{self, Clock as _, End, Endpoint, Negotiated, Unsendable, Violation},
+    address::Endpoint,
+    backend::{self, Clock as _, End, Negotiated, Unsendable},
+    error::Violation,
     event::{CloseCode, CloseFrame},
     options::Options,
 };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::page_socket::{PageSocket, SendRefused};
-use crate::{WsMessage, backend::Violation, event::CloseCode};
+use crate::{WsMessage, error::Violation, event::CloseCode};
 
 /// Hands messages to the browser's socket, and merges the bytes written in one turn of the event
 /// loop: a message costs some 50 µs, however small it is.

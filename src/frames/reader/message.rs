@@ -10,7 +10,7 @@ use bytes::{BufMut as _, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::{InputBuffer, not_utf8};
-use crate::{WsMessage, WsText, backend::Violation, target::frames::mask::mask};
+use crate::{WsMessage, WsText, error::Violation, target::frames::mask::mask};
 
 /// From so many missing bytes on, a payload is read into its own memory: for less, a read that
 /// brings the next message as well is worth more than a copy.

@@ -32,8 +32,7 @@ use super::{
 };
 use crate::{
     ErrorKind, WsMessage, WsText,
-    backend::Violation,
-    error::Cause,
+    error::{Cause, Violation},
     event::{CloseCode, CloseFrame},
     target::frames::writer::FRAME_HEADER,
 };

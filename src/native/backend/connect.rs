@@ -28,8 +28,9 @@ use super::{
     transport::{HandshakeTransport, Transport},
 };
 use crate::{
-    Error, ErrorKind, address,
-    backend::{Endpoint, Negotiated},
+    Error, ErrorKind,
+    address::{self, Endpoint},
+    backend::Negotiated,
     options::Options,
     target::basic_auth,
     target::frames::Role,

@@ -12,8 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite as _, ReadBuf};
 use super::{NativeInstant, transport::Transport};
 use crate::{
     WsMessage,
-    backend::{Clock as _, Violation},
-    error::Cause,
+    backend::Clock as _,
+    error::{Cause, Violation},
     event::CloseFrame,
     target::frames::{
         Role,

@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     WsMessage,
-    backend::{Backend as _, Clock as _, End, Unsendable, Violation},
-    error::Cause,
+    backend::{Backend as _, Clock as _, End, Unsendable},
+    error::{Cause, Violation},
     event::{CloseCode, CloseEvent, CloseFrame},
 };
 

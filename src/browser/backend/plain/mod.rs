@@ -18,11 +18,7 @@ use super::{
     page_socket::{PageSocket, SendRefused, has_shared_memory},
     receive_queue::SharedQueue,
 };
-use crate::{
-    WsMessage,
-    backend::{Endpoint, Negotiated},
-    event::CloseCode,
-};
+use crate::{WsMessage, address::Endpoint, backend::Negotiated, event::CloseCode};
 
 /// A `WebSocket` and the listeners on it.
 #[derive(Debug)]

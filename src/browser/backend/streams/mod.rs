@@ -26,7 +26,8 @@ use super::{
 };
 use crate::{
     WsMessage,
-    backend::{Endpoint, Negotiated},
+    address::Endpoint,
+    backend::Negotiated,
     event::{CloseCode, CloseEvent},
     options::Options,
 };

@@ -11,7 +11,9 @@ use tokio::{runtime::Handle, task::unconstrained};
 use super::{NativeSocket, Phase, WRITE_THROUGH};
 use crate::{
     Error, WsMessage,
-    backend::{Backend, End, Endpoint, Negotiated, Unsendable, Violation},
+    address::Endpoint,
+    backend::{Backend, End, Negotiated, Unsendable},
+    error::Violation,
     event::{CloseCode, CloseFrame},
     native::backend::{Link, NativeInstant, NativeOptions, connect},
     options::Options,

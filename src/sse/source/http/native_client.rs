@@ -13,7 +13,7 @@ use reqwest::{
 
 use self::redirect::Redirected;
 use crate::{
-    native::backend::tls::Tls,
+    backend::Tls,
     sse::{
         HttpConnector, SourceBuilder,
         source::http::{CheckedHttpRequest, HttpFailure},
