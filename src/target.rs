@@ -1,4 +1,4 @@
-//! What exists on one target only, and is absent elsewhere.
+//! The modules that exist on one target only, and are absent elsewhere.
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 #[path = "browser/mod.rs"]
@@ -9,6 +9,13 @@ pub(crate) mod frames;
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 #[path = "native/mod.rs"]
 pub mod native;
+
+#[cfg(any(
+    feature = "http",
+    not(all(target_family = "wasm", target_os = "unknown"))
+))]
+#[path = "basic_auth.rs"]
+pub(crate) mod basic_auth;
 
 #[cfg(all(feature = "http", target_family = "wasm", target_os = "unknown"))]
 #[path = "sse/source/http/fetch_client.rs"]

@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 ///
 /// A server ends in two steps. A shutdown first asks every task to end, by
 /// [`shutting_down`](Self::shutting_down), and then drops the tasks that are left.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ServerHandle {
     tracker: TaskTracker,
     closing: CancellationToken,
@@ -18,6 +18,14 @@ pub struct ServerHandle {
 }
 
 impl ServerHandle {
+    pub(crate) fn new() -> Self {
+        Self {
+            tracker: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            killed: CancellationToken::new(),
+        }
+    }
+
     /// Runs a task until it ends or the server does. A shutdown waits for the task, at most for
     /// the [grace period](crate::ServerBuilder::grace).
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

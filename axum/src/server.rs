@@ -35,8 +35,8 @@ const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(1);
 /// An HTTP server for a [`Router`] that shuts down gracefully, WebSockets and event streams
 /// included.
 ///
-/// It serves HTTP/1.1 and, with the feature `http2`, HTTP/2 without TLS as well as WebSockets over
-/// it (RFC 8441). It has no routes of its own.
+/// It serves HTTP/1.1 and, with the feature `http2`, HTTP/2 and WebSockets over it (RFC 8441). It
+/// has no routes of its own.
 #[derive(Debug)]
 pub struct Server(());
 
@@ -126,7 +126,7 @@ impl ServerBuilder {
         L::Addr: Clone + Sync + 'static,
     {
         let addr = listener.local_addr()?;
-        let handle = ServerHandle::default();
+        let handle = ServerHandle::new();
         let router = self.routes.layer(self.origins);
         handle.spawn(listen(listener, router, handle.clone()));
         Ok(Running {

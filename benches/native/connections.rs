@@ -50,14 +50,14 @@ pub(crate) async fn run(contender: Contender, count: usize) -> Result<()> {
 
 async fn ask(contender: Contender, address: SocketAddr) -> Result<()> {
     let url = format!("ws://{address}/");
-    if contender == Contender::Wsio {
+    if matches!(contender, Contender::Wsio | Contender::WsioAwaited) {
         let (_, stream) = WsMeta::builder(url).connect().await?;
         return ask_bytes(stream.into_io()).await;
     }
     let tcp = TcpStream::connect(address).await?;
     tcp.set_nodelay(true)?;
     match contender {
-        Contender::Wsio | Contender::Tcp => ask_bytes(tcp).await,
+        Contender::Wsio | Contender::WsioAwaited | Contender::Tcp => ask_bytes(tcp).await,
         Contender::WsioAdopted => {
             let (socket, _) = tokio_tungstenite::client_async(url, tcp).await?;
             let (_, stream) = wsio::native::from_tungstenite(socket);
@@ -81,7 +81,7 @@ async fn ask(contender: Contender, address: SocketAddr) -> Result<()> {
 
 async fn serve(contender: Contender, tcp: TcpStream) -> Result<()> {
     match contender {
-        Contender::Wsio => {
+        Contender::Wsio | Contender::WsioAwaited => {
             let (_, stream) = wsio::native::accept(tcp).await?;
             answer_bytes(stream.into_io()).await
         }

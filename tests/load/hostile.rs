@@ -101,6 +101,7 @@ async fn f6_pings_of_a_peer_that_never_reads_cost_no_memory() {
 /// RFC 6455 § 5.5.3: where answers are left out, it is the latest Ping that is answered.
 #[tokio::test]
 async fn f6_the_latest_ping_is_answered_when_the_peer_reads_again() {
+    let _alone = heap::alone().await;
     let (near, mut far) = duplex(16 * 1024);
     let adopted = Acceptor::new().adopt(near, Role::Client, "", "").await;
     let (_meta, mut stream) = adopted.unwrap();
@@ -172,6 +173,35 @@ async fn f6_a_part_of_a_header_pins_no_buffer() {
     assert!(each < 10 * 1024, "{each} bytes for one that arrived");
 }
 
+/// Text is held once, from the wire to the reader, and cloning it costs nothing.
+#[tokio::test]
+async fn f6_text_is_held_once() {
+    let _alone = heap::alone().await;
+    const SIZE: usize = 16 << 20;
+    let (near, mut far) = duplex(1 << 20);
+    let adopted = Acceptor::new().adopt(near, Role::Client, "", "").await;
+    let (_meta, mut stream) = adopted.unwrap();
+    let sending = tokio::spawn(async move {
+        let mut head = vec![0x81, 127];
+        head.extend_from_slice(&(SIZE as u64).to_be_bytes());
+        far.write_all(&head).await.unwrap();
+        let piece = [b'x'; 64 * 1024];
+        for _ in 0..SIZE / piece.len() {
+            far.write_all(&piece).await.unwrap();
+        }
+        far
+    });
+    let before = heap::allocated();
+    let message = stream.next().await.unwrap().unwrap();
+    let far = sending.await.unwrap();
+    let clones = vec![message.clone(); 10];
+    let held = heap::allocated() - before;
+    assert!(held < SIZE + (2 << 20), "{held} bytes for a text of {SIZE}");
+    assert_eq!(clones[9].as_text().map(str::len), Some(SIZE));
+    assert_eq!(message.into_bytes().len(), SIZE);
+    drop(far);
+}
+
 /// Frames that bring no message, for ever: whoever polls gets its thread back.
 #[tokio::test]
 async fn f7_a_flood_does_not_hold_the_thread() {
@@ -226,6 +256,7 @@ async fn f6_observers_that_come_and_go_leave_nothing_behind() {
 /// take is no silence.
 #[tokio::test(start_paused = true)]
 async fn f6_a_peer_that_is_held_back_is_not_silent() {
+    let _alone = heap::alone().await;
     let second = Duration::from_secs(1);
     let (near, mut far) = duplex(8 * 1024);
     let acceptor = Acceptor::new().idle_timeout(second);
@@ -254,6 +285,7 @@ async fn f6_a_peer_that_is_held_back_is_not_silent() {
 /// The same where nobody reads, and only a writer polls.
 #[tokio::test(start_paused = true)]
 async fn f6_an_unread_connection_is_not_silent_to_its_writer() {
+    let _alone = heap::alone().await;
     use futures::SinkExt;
     let second = Duration::from_secs(1);
     let (near, mut far) = duplex(64 * 1024);

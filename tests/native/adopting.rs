@@ -154,7 +154,7 @@ async fn e4_bytes_written_through_a_small_write_buffer_arrive() {
     got.unwrap();
     let arrived: Vec<u8> = messages(&frames(&read))
         .into_iter()
-        .flat_map(|message| message.into_bytes())
+        .flat_map(WsMessage::into_bytes)
         .collect();
     assert!(arrived == bytes);
 }

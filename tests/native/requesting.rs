@@ -102,6 +102,27 @@ async fn c6_a_user_and_a_password_of_the_url_are_sent() {
 }
 
 #[tokio::test]
+async fn c1_an_extension_that_was_not_offered_is_an_error() {
+    let (builder, far) = piped("ws://pipe/");
+    // Through a server that knows no better.
+    let answering = async {
+        #[expect(clippy::result_large_err, reason = "tungstenite's type")]
+        let add = |_: &_, mut response: http::Response<()>| {
+            let value = http::HeaderValue::from_static("permessage-deflate");
+            let headers = response.headers_mut();
+            headers.insert("Sec-WebSocket-Extensions", value);
+            Ok(response)
+        };
+        tokio_tungstenite::accept_hdr_async(far, add).await
+    };
+    let (connected, answered) = join!(builder.connect(), answering);
+    answered.unwrap();
+    let error = connected.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::HandshakeRefused);
+    assert_eq!(error.http_status(), None);
+}
+
+#[tokio::test]
 async fn c9_a_response_that_refuses_is_shown_without_its_values() {
     let (builder, mut far) = piped("ws://user:s3cret@pipe/?token=s3cret");
     let answering = async {

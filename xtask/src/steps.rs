@@ -51,7 +51,7 @@ const WASM: &str = "--target wasm32-unknown-unknown --features tokio-io,futures-
 /// Mode variables that exclude each other start so.
 const MODE: &str = "WASM_BINDGEN_USE_";
 
-pub(crate) const STEPS: [Step; 12] = [
+pub(crate) const STEPS: [Step; 13] = [
     Step {
         name: "format",
         about: "the code is formatted",
@@ -111,6 +111,12 @@ pub(crate) const STEPS: [Step; 12] = [
         about: "clippy has nothing to say about any feature alone (native and browser)",
         needs: &[Need::Clippy, Need::Wasm, Need::OpenSsl],
         work: Work::Derived(features),
+    },
+    Step {
+        name: "http2-browser",
+        about: "a page in headless Chromium has its WebSockets over HTTP/2",
+        needs: &[Need::Chromium],
+        work: Work::Commands(http2_browser),
     },
     Step {
         name: "wasm-window",
@@ -191,6 +197,11 @@ fn features(metadata: &Metadata) -> Vec<Command> {
             cases.map(|command| command.args("-- -D warnings"))
         })
         .collect()
+}
+
+fn http2_browser() -> Vec<Command> {
+    let test = "test -p wsio-axum --test chromium -- --ignored";
+    vec![Command::cargo(test)]
 }
 
 /// With the socket that the library chooses in Chromium, and as in a browser where it is the other.

@@ -21,6 +21,8 @@ use crate::cases::Case;
 pub enum Contender {
     /// `WsIo`.
     Wsio,
+    /// `WsIo`, and a task at either end that waits for the end of the connection.
+    WsioAwaited,
     /// `WsIo` over a tokio-tungstenite that keeps its own buffers of 128 KiB.
     WsioAdopted,
     /// tokio-tungstenite, message by message: no byte stream at all.
@@ -36,6 +38,7 @@ pub enum Contender {
 /// Everybody who is measured, ours first.
 pub const CONTENDERS: &[Contender] = &[
     Contender::Wsio,
+    Contender::WsioAwaited,
     Contender::WsioAdopted,
     Contender::Tungstenite,
     Contender::TokioWebsockets,
@@ -54,6 +57,7 @@ impl Contender {
     pub fn name(self) -> &'static str {
         match self {
             Self::Wsio => "wsio",
+            Self::WsioAwaited => "wsio, end awaited",
             Self::WsioAdopted => "wsio, 128 KiB buffers",
             Self::Tungstenite => "tokio-tungstenite, messages",
             Self::TokioWebsockets => "tokio-websockets, messages",
@@ -81,6 +85,14 @@ impl Contender {
                 let acceptor = Acceptor::new();
                 let (_, client) = acceptor.adopt(client, WsioRole::Client, "/", "").await?;
                 let (_, server) = acceptor.adopt(server, WsioRole::Server, "/", "").await?;
+                case.over_bytes(client.into_io(), server.into_io()).await
+            }
+            Self::WsioAwaited => {
+                let acceptor = Acceptor::new();
+                let (at_client, client) = acceptor.adopt(client, WsioRole::Client, "/", "").await?;
+                let (at_server, server) = acceptor.adopt(server, WsioRole::Server, "/", "").await?;
+                tokio::spawn(async move { at_client.closed().await });
+                tokio::spawn(async move { at_server.closed().await });
                 case.over_bytes(client.into_io(), server.into_io()).await
             }
             Self::WsioAdopted => {

@@ -204,7 +204,6 @@ impl backend::Backend for BrowserSocket {
     }
 
     fn write(&mut self, _cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Result<usize, Unsendable> {
-        self.0.check_open()?;
         self.0.merger.write(bytes).map_err(Into::into)
     }
 

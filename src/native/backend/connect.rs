@@ -1,6 +1,5 @@
-//! Opening a connection: name, TCP, TLS, handshake.
+//! Opens connections: name, TCP, TLS, and the client's side of the opening handshake.
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use http::{
     HeaderName, HeaderValue,
     header::{
@@ -9,7 +8,6 @@ use http::{
         TRANSFER_ENCODING, UPGRADE,
     },
 };
-use percent_encoding::percent_decode_str;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     client_async,
@@ -34,6 +32,7 @@ use crate::{
     address::{self, Endpoint},
     backend::Negotiated,
     options::Options,
+    target::basic_auth,
     target::frames::Role,
 };
 
@@ -61,10 +60,15 @@ pub(crate) async fn connect(
     let (upgraded, response) = client_async(request, HandshakeTransport::new(io))
         .await
         .map_err(refused)?;
+    if response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
+        // RFC 6455 § 4.1.
+        let message = "the server selected an extension that was not offered";
+        return Err(Error::new(ErrorKind::HandshakeRefused, message));
+    }
     let negotiated = Negotiated {
         url: address.url.into(),
-        protocol: header(&response, "sec-websocket-protocol"),
-        extensions: header(&response, "sec-websocket-extensions"),
+        protocol: selected_protocol(&response),
+        extensions: String::new(),
     };
     let limits = limits(&options, setup.keepalive);
     let (io, read) = upgraded.into_inner().into_parts();
@@ -124,19 +128,13 @@ impl Address {
     }
 }
 
-/// Takes the user and the password out of a URL, as the value of `Authorization` (RFC 7617).
+/// Takes the user and the password out of a URL, as the value of `Authorization`.
 fn take_credentials(url: &mut Url) -> Option<HeaderValue> {
-    if url.username().is_empty() && url.password().is_none() {
-        return None;
-    }
-    let user = percent_decode_str(url.username());
-    let password = percent_decode_str(url.password().unwrap_or_default());
-    let pair: Vec<u8> = user.chain([b':']).chain(password).collect();
+    let value = basic_auth::from_userinfo(url.username(), url.password())?;
     // A URL with a host can have both, or neither.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    let mut value =
-        HeaderValue::try_from(format!("Basic {}", BASE64_STANDARD.encode(pair))).ok()?;
+    let mut value = HeaderValue::try_from(value).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
@@ -191,7 +189,8 @@ fn request(
         let value = header_value(name, value)?;
         let name = header_name(name)?;
         if is_reserved(&name) || (name == HOST && has_host) {
-            let message = format!("the header {name} is set by the opening handshake, or twice");
+            let message =
+                format!("the header {name} belongs to the opening handshake, or is given twice");
             return Err(Error::new(ErrorKind::InvalidOption, message));
         }
         if name == HOST {
@@ -223,19 +222,17 @@ fn header_value(name: &str, value: &str) -> Result<HeaderValue, Error> {
     })
 }
 
-fn header(response: &Response, name: &str) -> String {
-    let value = response.headers().get(name);
-    value
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-        .to_owned()
+fn selected_protocol(response: &Response) -> String {
+    let value = response.headers().get(SEC_WEBSOCKET_PROTOCOL);
+    let value = value.and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().to_owned()
 }
 
 fn unreachable(error: std::io::Error) -> Error {
     Error::new(ErrorKind::Network, "the server could not be reached").caused_by(error)
 }
 
-/// What a failed opening handshake means.
+/// Returns the error for a failed opening handshake.
 pub(crate) fn refused(error: tungstenite::Error) -> Error {
     use ProtocolError as P;
     use tungstenite::Error as E;

@@ -1,4 +1,4 @@
-//! What a native connection can be told beyond what every target can.
+//! The options for connecting that only the native target has.
 
 use std::{fmt, future::Future, io, pin::Pin, sync::Arc, time::Duration};
 
@@ -6,14 +6,14 @@ use super::{tls::Tls, transport::ByteTransport};
 
 #[derive(Clone, Default)]
 pub(crate) struct NativeOptions {
-    /// As given; checked when connecting, where an error can be told.
+    /// As given: they are checked when connecting, which can fail.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) connector: Option<TransportConnector>,
     pub(crate) tls: Tls,
     pub(crate) keepalive: Option<(Duration, Duration)>,
 }
 
-/// Makes the transport to a host and a port.
+/// Opens a transport to a host and a port.
 pub(crate) type TransportConnector = Arc<dyn Fn(String, u16) -> ConnectingTransport + Send + Sync>;
 pub(crate) type ConnectingTransport =
     Pin<Box<dyn Future<Output = io::Result<Box<dyn ByteTransport>>> + Send>>;

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
-use percent_encoding::percent_decode_str;
 use reqwest::{
     Method, Url,
     header::{ACCEPT, HeaderMap, HeaderName, HeaderValue},
@@ -14,7 +12,7 @@ use super::{
     super::{SourceError, SourceErrorKind, query},
     http_client,
 };
-use crate::address::redacted;
+use crate::{address::redacted, target::basic_auth};
 
 /// An HTTP request: a URL, a method, headers and a body.
 ///
@@ -67,7 +65,7 @@ impl HttpRequest {
     /// Sets the header `Authorization` to a name and a password (RFC 7617). Those in a URL, as in
     /// `https://name:password@example.com/`, have the same effect unless the header is set.
     pub fn basic_auth(self, name: impl AsRef<str>, password: impl AsRef<str>) -> Self {
-        let value = basic(name.as_ref().as_bytes(), password.as_ref().as_bytes());
+        let value = basic_auth::basic(name.as_ref().as_bytes(), password.as_ref().as_bytes());
         self.header("Authorization", value)
     }
 
@@ -139,23 +137,14 @@ pub(crate) struct CheckedHttpRequest {
     pub(crate) body: Option<Bytes>,
 }
 
-fn basic(name: &[u8], password: &[u8]) -> String {
-    let credentials = BASE64_STANDARD.encode([name, b":", password].concat());
-    format!("Basic {credentials}")
-}
-
 /// Takes the name and the password out of a URL: no browser accepts a URL with them, and natively
 /// they must not follow a redirect to another origin.
 fn credentials(url: &mut Url) -> Option<String> {
-    if url.username().is_empty() && url.password().is_none() {
-        return None;
-    }
-    let name: Vec<u8> = percent_decode_str(url.username()).collect();
-    let password: Vec<u8> = percent_decode_str(url.password().unwrap_or_default()).collect();
+    let value = basic_auth::from_userinfo(url.username(), url.password())?;
     // These fail only for a URL without a host, which has no userinfo either.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    Some(basic(&name, &password))
+    Some(value)
 }
 
 fn invalid(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> SourceError {
