@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -113,11 +113,14 @@ impl<C: Connector> EstablishedConnection<C> {
         {
             return Poll::Ready(failed.error.clone());
         }
-        match &mut self.idle {
-            Some(idle) => idle
-                .poll(cx, self.last_activity)
-                .map(|()| SourceError::bare(SourceErrorKind::Idle)),
-            None => Poll::Pending,
+        let Some(idle) = &mut self.idle else {
+            return Poll::Pending;
+        };
+        loop {
+            ready!(idle.poll_timer(cx));
+            if !idle.restart(self.last_activity.elapsed()) {
+                return Poll::Ready(SourceError::bare(SourceErrorKind::Idle));
+            }
         }
     }
 
