@@ -101,6 +101,7 @@ const LAYERS: [Layer; 13] = [
         name: "leaves",
         places: &[
             "src/address.rs",
+            "src/basic_auth.rs",
             "src/error.rs",
             "src/event.rs",
             "src/message.rs",
