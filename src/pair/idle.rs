@@ -2,11 +2,11 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
-use crate::backend::{Alarm as _, Clock as _, Moment, Timer};
+use crate::backend::{Alarm as _, Timer};
 
 /// A timer that is set once and, when it fires, set again for the time that is left: receiving
 /// costs no more than noting the time.
@@ -24,24 +24,13 @@ impl Idle {
         }
     }
 
-    /// Ready when nothing was received for the whole limit.
-    #[cfg(feature = "event-source")]
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, last_activity: Moment) -> Poll<()> {
-        loop {
-            ready!(self.poll_timer(cx));
-            if !self.restart(last_activity.elapsed()) {
-                return Poll::Ready(());
-            }
-        }
-    }
-
     /// Ready when it is time to look at how long the silence has lasted.
-    pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         Pin::new(&mut self.timer).poll(cx)
     }
 
     /// Waits for the rest of the limit; returns `false` if the silence has lasted for all of it.
-    pub(super) fn restart(&mut self, silence: Duration) -> bool {
+    pub(crate) fn restart(&mut self, silence: Duration) -> bool {
         let left = self.limit.saturating_sub(silence);
         self.timer = Timer::after(left);
         !left.is_zero()

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use syn::{Attribute, Expr, ExprLit, Ident, Item, ItemUse, Lit, Meta, UseTree, Visibility};
+use syn::{Attribute, Expr, ExprLit, Ident, Item, ItemUse, Lit, Meta, UseTree};
 
 /// Returns the text of a file, if there is one.
 type Read<'a> = &'a dyn Fn(&str) -> Option<String>;

@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -113,12 +113,15 @@ impl<C: Connector> EstablishedConnection<C> {
         {
             return Poll::Ready(failed.error.clone());
         }
-        match &mut self.idle {
-            Some(idle) => idle
-                .poll(cx, self.last_activity)
-                .map(|()| SourceError::bare(SourceErrorKind::Idle)),
-            None => Poll::Pending,
+        if let Some(idle) = &mut self.idle {
+            loop {
+                ready!(idle.poll_timer(cx));
+                if !idle.restart(self.last_activity.elapsed()) {
+                    return Poll::Ready(SourceError::bare(SourceErrorKind::Idle));
+                }
+            }
         }
+        Poll::Pending
     }
 
     pub(super) fn has_failed_to_send(&self) -> bool {
