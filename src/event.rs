@@ -59,6 +59,7 @@ impl WsEvent {
 
 /// The end of a connection, as the browser's `CloseEvent` reports it (WHATWG WebSockets § 6).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct CloseEvent {
     /// The code of the peer's Close frame; 1005 if it carried none, 1006 if none came.
     pub code: CloseCode,

@@ -68,6 +68,7 @@
 //!   certificates of the system, those of Mozilla, or the system's own TLS. With several of them,
 //!   rustls is used unless a `native_tls` connector is set. A browser needs none of them.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(any(feature = "tokio-io", feature = "futures-io")),
     allow(dead_code, reason = "nobody reads or writes bytes then")

@@ -30,6 +30,7 @@ use tower_service::Service;
 /// let router: Router = Router::new().route("/chat", chat).layer(OriginPolicy::SameHost);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OriginPolicy {
     /// Allows pages from the host of the request, on any port and by any scheme; the default.
     ///

@@ -12,7 +12,7 @@ use super::{
         AdoptedLink, FramedLink, Link, NativeSocket,
         connect::limits,
         server_handshake::{self, Unopened},
-        transport::Transport,
+        transport::ByteTransport,
     },
 };
 use crate::{
@@ -179,7 +179,7 @@ impl Acceptor {
     {
         self.options.check()?;
         address::check_protocols(&self.protocols)?;
-        let mut io: Box<dyn Transport> = Box::new(io);
+        let mut io: Box<dyn ByteTransport> = Box::new(io);
         let handshake = self.handshake(&mut io, answer);
         match within(self.handshake_timeout, handshake).await? {
             Ok((negotiated, read)) => Ok(self.open_framed(io, Role::Server, &read, negotiated)),
@@ -191,7 +191,7 @@ impl Acceptor {
     /// Runs the opening handshake. Returns what it settled, and the bytes that were read behind it.
     async fn handshake<F, A>(
         &self,
-        io: &mut Box<dyn Transport>,
+        io: &mut Box<dyn ByteTransport>,
         answer: F,
     ) -> Result<(Negotiated, Vec<u8>), Unopened>
     where
@@ -268,7 +268,7 @@ impl Acceptor {
 
     fn open_framed(
         &self,
-        io: Box<dyn Transport>,
+        io: Box<dyn ByteTransport>,
         role: Role,
         read: &[u8],
         negotiated: Negotiated,

@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
     Builder,
-    native::backend::{Connecting, transport::Transport},
+    native::backend::{ConnectingTransport, transport::ByteTransport},
 };
 
 /// Native only.
@@ -38,10 +38,10 @@ impl Builder {
         Fut: Future<Output = io::Result<T>> + Send + 'static,
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        self.setup.connector = Some(Arc::new(move |host, port| -> Connecting {
+        self.setup.connector = Some(Arc::new(move |host, port| -> ConnectingTransport {
             let connecting = connector(host, port);
             Box::pin(async move {
-                let io: Box<dyn Transport> = Box::new(connecting.await?);
+                let io: Box<dyn ByteTransport> = Box::new(connecting.await?);
                 Ok(io)
             })
         }));

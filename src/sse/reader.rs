@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use futures::stream::{FusedStream, Stream, TryStream, TryStreamExt};
+use futures::{
+    Stream,
+    stream::{FusedStream, TryStream, TryStreamExt},
+};
 
 use super::{
     MAX_EVENT, MAX_LINE, SseError, SseErrorKind, SseItem,

@@ -1,8 +1,11 @@
-//! `from_web_sys`.
+//! `from_web_sys` and `Adopter`.
 
 use futures::{SinkExt, StreamExt};
 use web_sys::WebSocket;
-use wsio::{ErrorKind, WsState, browser::from_web_sys};
+use wsio::{
+    ErrorKind, WsMessage, WsState,
+    browser::{Adopter, from_web_sys},
+};
 
 use crate::support::{SHORT, Server, drain, pause, test, unique};
 
@@ -45,6 +48,52 @@ async fn c1_a_socket_that_cannot_connect_is_an_error() {
     let error = from_web_sys(socket).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Network);
     assert_eq!(error.close_event().unwrap().code, 1006);
+}
+
+#[test]
+async fn f2_an_adopted_socket_keeps_to_its_receive_limit() {
+    let server = Server::start().await;
+    let url = server.url("/flood?bytes=1000000&chunk=10000");
+    let adopter = Adopter::new().receive_limit(200_000);
+    let (meta, mut stream) = adopter.adopt(WebSocket::new(&url).unwrap()).await.unwrap();
+    // Nobody reads until the connection is over.
+    meta.closed().await;
+    let (messages, error) = drain(&mut stream).await;
+    let bytes: usize = messages.iter().map(WsMessage::len).sum();
+    assert!((100_000..=200_000).contains(&bytes), "{bytes}");
+    assert_eq!(error.unwrap().kind(), ErrorKind::QueueFull);
+}
+
+#[test]
+async fn f3_an_adopted_socket_keeps_to_its_message_size() {
+    let server = Server::start().await;
+    let adopter = Adopter::new().max_message_size(1000);
+    let socket = WebSocket::new(&server.url("/huge?bytes=1001")).unwrap();
+    let (_meta, mut stream) = adopter.adopt(socket).await.unwrap();
+    let error = stream.next().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::MessageTooBig);
+}
+
+#[test]
+async fn c1_invalid_options_leave_the_socket_alone() {
+    let server = Server::start().await;
+    let socket = WebSocket::new(&server.url("/echo")).unwrap();
+    let adopted = Adopter::new().receive_limit(0).adopt(socket.clone()).await;
+    assert_eq!(adopted.unwrap_err().kind(), ErrorKind::InvalidOption);
+    assert!(socket.onopen().is_none());
+    assert_eq!(socket.ready_state(), WebSocket::CONNECTING);
+    socket.close().unwrap();
+}
+
+#[test]
+async fn c4_an_adopted_socket_that_never_opens_is_timed_out() {
+    let server = Server::start().await;
+    let url = server.url("/slow-handshake?ms=60000");
+    let socket = WebSocket::new(&url).unwrap();
+    let adopter = Adopter::new().connect_timeout(SHORT);
+    let error = adopter.adopt(socket.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert!(socket.ready_state() >= WebSocket::CLOSING);
 }
 
 #[test]

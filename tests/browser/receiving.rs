@@ -1,4 +1,4 @@
-//! F2: what a page does not read is bounded.
+//! F2, F6: what a page does not read is bounded.
 
 use futures::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -171,7 +171,7 @@ async fn f2_without_streams_a_flood_ends_in_a_full_queue() {
 }
 
 #[test]
-async fn f2_a_full_queue_stops_a_flood_that_nobody_polls() {
+async fn f6_a_full_queue_stops_a_flood_that_nobody_polls() {
     let server = Server::start().await;
     let id = unique("f2-unpolled");
     let builder = server.builder(&format!("{ENDLESS}&id={id}"));

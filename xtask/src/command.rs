@@ -3,23 +3,24 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::io;
 use std::process::{self, Stdio};
 
 use crate::{Failure, path};
 
 /// A program to run, which says itself what it is doing.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Command {
-    program: &'static str,
+    program: OsString,
     args: Vec<OsString>,
     vars: Vec<(&'static str, &'static str)>,
     without: &'static str,
 }
 
 impl Command {
-    pub(crate) fn new(program: &'static str) -> Self {
+    pub(crate) fn new(program: impl Into<OsString>) -> Self {
         Self {
-            program,
+            program: program.into(),
             args: Vec::new(),
             vars: Vec::new(),
             without: "",
@@ -58,15 +59,26 @@ impl Command {
     ///
     /// It does not start, or does not succeed.
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        let status = self
-            .process()
-            .status()
-            .map_err(|error| Failure(format!("{} does not start: {error}", self.program)))?;
+        let status = self.process().status().map_err(|e| self.unstarted(&e))?;
         if status.success() {
             Ok(())
         } else {
             Err(Failure(format!("this failed ({status}):\n  {self}")))
         }
+    }
+
+    /// Starts it, to run until it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub(crate) fn start(&self) -> Result<Running, Failure> {
+        let child = self.process().spawn().map_err(|e| self.unstarted(&e))?;
+        Ok(Running(child))
+    }
+
+    fn unstarted(&self, error: &io::Error) -> Failure {
+        Failure(format!("{} does not start: {error}", quoted(&self.program)))
     }
 
     /// Runs it and returns what it prints, or nothing if it fails. Its progress and errors are
@@ -88,7 +100,7 @@ impl Command {
     }
 
     fn process(&self) -> process::Command {
-        let mut process = process::Command::new(self.program);
+        let mut process = process::Command::new(&self.program);
         process.args(&self.args).current_dir(path::root());
         for (name, _) in env::vars_os() {
             if self.is_hidden(&name) {
@@ -114,13 +126,32 @@ impl Command {
     }
 }
 
+/// A program that was started, and is ended when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Running(process::Child);
+
+impl Running {
+    /// Returns whether it has not ended by itself.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Fails only if it has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The line to type.
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.vars {
             write!(f, "{name}={} ", quoted(value.as_ref()))?;
         }
-        f.write_str(self.program)?;
+        f.write_str(&quoted(&self.program))?;
         for arg in &self.args {
             write!(f, " {}", quoted(arg))?;
         }

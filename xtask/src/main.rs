@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod demo;
+mod full;
 mod metadata;
 mod path;
 mod setup;

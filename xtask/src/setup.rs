@@ -78,6 +78,22 @@ pub(crate) fn wasm_opt() -> Result<(), Failure> {
     program("wasm-opt", "binaryen")
 }
 
+/// Makes wasm-pack available, and returns where it is.
+pub(crate) fn wasm_pack() -> Result<PathBuf, Failure> {
+    let tools = path::root().join("target/tools");
+    let installed = tools.join("bin/wasm-pack");
+    let installed = installed.with_extension(env::consts::EXE_EXTENSION);
+    let find =
+        || path::program(&["wasm-pack"]).or_else(|| installed.is_file().then(|| installed.clone()));
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    let install = Command::cargo("install wasm-pack --locked --root").arg(tools);
+    println!("There is no wasm-pack here: {install}");
+    install.run()?;
+    find().ok_or_else(|| Failure("wasm-pack is not where cargo installs it".to_owned()))
+}
+
 fn program(name: &str, package: &str) -> Result<(), Failure> {
     match path::program(&[name]) {
         Some(_) => Ok(()),

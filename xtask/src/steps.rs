@@ -2,7 +2,7 @@
 
 use crate::command::Command;
 use crate::metadata::Metadata;
-use crate::{Failure, setup};
+use crate::{Failure, full, setup};
 
 /// A part of `cargo xtask test`.
 pub(crate) struct Step {
@@ -22,6 +22,7 @@ pub(crate) enum Need {
     Wasm,
     Chromium,
     OpenSsl,
+    WasmPack,
 }
 
 pub(crate) enum Work {
@@ -41,6 +42,7 @@ impl Need {
             Self::Wasm => setup::wasm_target(),
             Self::Chromium => setup::chromium().map(drop),
             Self::OpenSsl => setup::openssl(),
+            Self::WasmPack => setup::wasm_pack().map(drop),
         }
     }
 }
@@ -78,7 +80,7 @@ pub(crate) const STEPS: [Step; 13] = [
     },
     Step {
         name: "seam",
-        about: "only the backends know the platform",
+        about: "only the backends know the platform, no layer climbs, the API shows what it should",
         needs: &[],
         work: Work::Commands(seam),
     },
@@ -132,6 +134,22 @@ pub(crate) const STEPS: [Step; 13] = [
     },
 ];
 
+/// What `--full` adds: the tools that the users of such a crate have.
+pub(crate) const FULL: [Step; 2] = [
+    Step {
+        name: "wasm-pack",
+        about: "the tests in headless Chromium, run by wasm-pack",
+        needs: &[Need::Wasm, Need::Chromium, Need::WasmPack],
+        work: Work::Check(full::wasm_pack),
+    },
+    Step {
+        name: "external-types",
+        about: "no other foreign types are in the API, as cargo-check-external-types sees it",
+        needs: &[],
+        work: Work::Check(full::external_types),
+    },
+];
+
 fn format() -> Vec<Command> {
     // The fuzz targets are no part of the workspace: they need a nightly compiler.
     let fuzz = "fmt --manifest-path fuzz/Cargo.toml --check";
@@ -153,7 +171,7 @@ fn clippy_wasm() -> Vec<Command> {
 
 fn seam() -> Vec<Command> {
     let tests = Command::cargo("test --workspace --test native").args(NATIVE);
-    vec![tests.args("-- seam::")]
+    vec![tests.args("-- seam:: layers:: names:: foreign::")]
 }
 
 fn native() -> Vec<Command> {

@@ -4,25 +4,41 @@ use std::time::Instant;
 
 use crate::command::Command;
 use crate::metadata::Metadata;
-use crate::steps::{Need, STEPS, Step, Work};
+use crate::steps::{FULL, Need, STEPS, Step, Work};
 use crate::{Failure, path};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The steps to run; all of them if none is named
-    #[arg(value_name = "STEP", value_parser = STEPS.map(|step| step.name))]
+    /// The steps to run; all of them, but for those of --full, if none is named
+    #[arg(value_name = "STEP", value_parser = names())]
     steps: Vec<String>,
+    /// Runs the slower steps as well
+    #[arg(long)]
+    full: bool,
     /// Lists the steps and their commands
     #[arg(long)]
     list: bool,
 }
 
+fn names() -> Vec<&'static str> {
+    STEPS.iter().chain(&FULL).map(|step| step.name).collect()
+}
+
+impl Args {
+    fn chosen(&self) -> Vec<&'static Step> {
+        let is_named = |step: &Step| self.steps.iter().any(|name| name == step.name);
+        let all = self.steps.is_empty();
+        let usual = STEPS.iter().filter(|step| all || is_named(step));
+        let slower = FULL
+            .iter()
+            .filter(|step| (all && self.full) || is_named(step));
+        usual.chain(slower).collect()
+    }
+}
+
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let metadata = Metadata::read()?;
-    let chosen: Vec<&Step> = STEPS
-        .iter()
-        .filter(|step| args.steps.is_empty() || args.steps.iter().any(|name| name == step.name))
-        .collect();
+    let chosen = args.chosen();
     if args.list {
         chosen.iter().for_each(|step| list(step, &metadata));
         return Ok(());
@@ -86,7 +102,7 @@ fn commands(step: &Step, metadata: &Metadata) -> Vec<Command> {
 }
 
 fn list(step: &Step, metadata: &Metadata) {
-    println!("{:<13} {}", step.name, step.about);
+    println!("{:<14} {}", step.name, step.about);
     for command in commands(step, metadata) {
         println!("                {command}");
     }

@@ -22,10 +22,10 @@ use url::Url;
 
 use super::{
     FramedLink, NativeOptions, NativeSocket, SocketLimits,
-    options::Connector,
+    options::TransportConnector,
     refused::refused_with,
     tls::Tls,
-    transport::{HandshakeTransport, Transport},
+    transport::{ByteTransport, HandshakeTransport},
 };
 use crate::{
     Error, ErrorKind,
@@ -141,8 +141,8 @@ fn take_credentials(url: &mut Url) -> Option<HeaderValue> {
 
 async fn dial(
     address: &Address,
-    connector: Option<Connector>,
-) -> std::io::Result<Box<dyn Transport>> {
+    connector: Option<TransportConnector>,
+) -> std::io::Result<Box<dyn ByteTransport>> {
     if let Some(connector) = connector {
         return connector(address.host.clone(), address.port).await;
     }

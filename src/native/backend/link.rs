@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite as _, ReadBuf};
 
-use super::{NativeInstant, transport::Transport};
+use super::{NativeInstant, transport::ByteTransport};
 use crate::{
     WsMessage,
     backend::Clock as _,
@@ -78,7 +78,7 @@ const PONGS: usize = 4 * 1024;
 
 /// Frames over a transport of our own.
 pub(crate) struct FramedLink {
-    io: Box<dyn Transport>,
+    io: Box<dyn ByteTransport>,
     reader: FrameReader,
     writer: FrameWriter,
     /// The Ping that is answered when there is room.
@@ -94,7 +94,7 @@ pub(crate) struct FramedLink {
 impl FramedLink {
     /// `read` is what was read behind the opening handshake.
     pub(crate) fn new(
-        io: Box<dyn Transport>,
+        io: Box<dyn ByteTransport>,
         role: Role,
         max_message_size: usize,
         read: &[u8],
@@ -262,7 +262,7 @@ pub(super) fn poll_discard(
 /// Remembers when something was read: a message of 64 MiB over a slow link is minutes of traffic
 /// before it is a message, and no sign of a dead peer.
 struct TimedReads<'a> {
-    io: &'a mut Box<dyn Transport>,
+    io: &'a mut Box<dyn ByteTransport>,
     last_read: &'a mut NativeInstant,
 }
 

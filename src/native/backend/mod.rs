@@ -21,7 +21,7 @@ pub(crate) use self::{NativeInstant as Moment, NativeSocket as Socket, NativeTim
 pub(crate) use self::{
     adopted::AdoptedLink,
     link::{FramedLink, Link},
-    options::{Connecting, NativeOptions},
+    options::{ConnectingTransport, NativeOptions},
     socket::{NativeSocket, SocketLimits},
     time::{NativeInstant, NativeTimer},
 };

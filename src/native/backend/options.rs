@@ -2,20 +2,21 @@
 
 use std::{fmt, future::Future, io, pin::Pin, sync::Arc, time::Duration};
 
-use super::{tls::Tls, transport::Transport};
+use super::{tls::Tls, transport::ByteTransport};
 
 #[derive(Clone, Default)]
 pub(crate) struct NativeOptions {
     /// As given: they are checked when connecting, which can fail.
     pub(crate) headers: Vec<(String, String)>,
-    pub(crate) connector: Option<Connector>,
+    pub(crate) connector: Option<TransportConnector>,
     pub(crate) tls: Tls,
     pub(crate) keepalive: Option<(Duration, Duration)>,
 }
 
 /// Opens a transport to a host and a port.
-pub(crate) type Connector = Arc<dyn Fn(String, u16) -> Connecting + Send + Sync>;
-pub(crate) type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>> + Send>>;
+pub(crate) type TransportConnector = Arc<dyn Fn(String, u16) -> ConnectingTransport + Send + Sync>;
+pub(crate) type ConnectingTransport =
+    Pin<Box<dyn Future<Output = io::Result<Box<dyn ByteTransport>>> + Send>>;
 
 impl fmt::Debug for NativeOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

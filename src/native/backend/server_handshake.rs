@@ -23,7 +23,7 @@ use tokio_tungstenite::tungstenite::{
     handshake::{derive_accept_key, machine::TryParse as _},
 };
 
-use super::{NativeTimer, link::poll_discard, refused::refused_with, transport::Transport};
+use super::{NativeTimer, link::poll_discard, refused::refused_with, transport::ByteTransport};
 use crate::{Error, ErrorKind, backend::Alarm as _};
 
 /// The largest head of a request, in bytes.
@@ -65,7 +65,7 @@ fn refused(status: StatusCode, reason: &str) -> Unopened {
 
 /// Reads a request for a WebSocket. Returns it with the bytes behind it, which are frames already.
 pub(crate) async fn read_request(
-    io: &mut Box<dyn Transport>,
+    io: &mut Box<dyn ByteTransport>,
 ) -> Result<(Request<()>, Vec<u8>), Unopened> {
     let mut read = Vec::with_capacity(FIRST_READ);
     loop {
@@ -157,7 +157,7 @@ pub(crate) fn switch(request: &Request<()>) -> Response<()> {
 }
 
 pub(crate) async fn write_head<T>(
-    io: &mut Box<dyn Transport>,
+    io: &mut Box<dyn ByteTransport>,
     response: &Response<T>,
 ) -> io::Result<()> {
     io.write_all(&head(response)).await?;
@@ -176,7 +176,10 @@ fn head<T>(response: &Response<T>) -> Vec<u8> {
 }
 
 /// Answers a request with a refusal, and returns the error for it.
-pub(crate) async fn refuse(mut io: Box<dyn Transport>, mut response: Response<Vec<u8>>) -> Error {
+pub(crate) async fn refuse(
+    mut io: Box<dyn ByteTransport>,
+    mut response: Response<Vec<u8>>,
+) -> Error {
     complete(&mut response);
     let mut bytes = head(&response);
     bytes.extend_from_slice(response.body());
@@ -217,7 +220,7 @@ fn complete(response: &mut Response<Vec<u8>>) {
 
 /// Writes a response and ends the connection. What the client still sends is read, since closing a
 /// TCP connection with unread data resets it, and the response could get lost.
-async fn answer(io: &mut Box<dyn Transport>, bytes: &[u8]) -> io::Result<()> {
+async fn answer(io: &mut Box<dyn ByteTransport>, bytes: &[u8]) -> io::Result<()> {
     io.write_all(bytes).await?;
     io.flush().await?;
     io.shutdown().await?;

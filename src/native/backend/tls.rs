@@ -4,7 +4,7 @@ use std::{io, sync::OnceLock};
 
 use tokio::runtime::Handle;
 
-use super::transport::Transport;
+use super::transport::ByteTransport;
 
 /// The configuration of TLS that the program gives for a connection, or the process's default.
 #[derive(Clone, Default)]
@@ -48,8 +48,8 @@ impl Tls {
     pub(crate) async fn secure(
         self,
         host: &str,
-        io: Box<dyn Transport>,
-    ) -> io::Result<Box<dyn Transport>> {
+        io: Box<dyn ByteTransport>,
+    ) -> io::Result<Box<dyn ByteTransport>> {
         let config = match self.given {
             Some(config) => config,
             None => default_config().await?,

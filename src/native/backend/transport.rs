@@ -11,9 +11,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::target::frames::http_head::HttpHead;
 
 /// A byte stream that a WebSocket can run over.
-pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait ByteTransport: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteTransport for T {}
 
 /// How many bytes a read of the opening handshake asks for.
 const READ: usize = 4 * 1024;
@@ -21,14 +21,14 @@ const READ: usize = 4 * 1024;
 /// A transport during the opening handshake: keeps what was read behind the HTTP head, which are
 /// frames already.
 pub(crate) struct HandshakeTransport {
-    io: Box<dyn Transport>,
+    io: Box<dyn ByteTransport>,
     head: HttpHead,
     read: Vec<u8>,
     taken: usize,
 }
 
 impl HandshakeTransport {
-    pub(crate) fn new(io: Box<dyn Transport>) -> Self {
+    pub(crate) fn new(io: Box<dyn ByteTransport>) -> Self {
         Self {
             io,
             head: HttpHead::default(),
@@ -38,7 +38,7 @@ impl HandshakeTransport {
     }
 
     /// Returns the transport, and what was read of the frames.
-    pub(crate) fn into_parts(mut self) -> (Box<dyn Transport>, Vec<u8>) {
+    pub(crate) fn into_parts(mut self) -> (Box<dyn ByteTransport>, Vec<u8>) {
         (self.io, self.read.split_off(self.taken))
     }
 }

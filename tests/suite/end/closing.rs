@@ -8,14 +8,14 @@ use wsio::{
     pharos::{Channel, Observable, ObserveConfig},
 };
 
-use super::event;
+use super::assert_clean;
 use crate::support::{SHORT, Server, drain, pause, test, unique};
 
 #[test]
 async fn e3_close_resolves_with_the_stream_not_polled() {
     let server = Server::start().await;
     let (meta, stream) = server.connect("/echo").await;
-    assert_eq!(meta.close_code(4000).await.unwrap(), event(4000, ""));
+    assert_clean(&meta.close_code(4000).await.unwrap(), 4000, "");
     assert_eq!(meta.ready_state(), WsState::Closed);
     drop(stream);
 }
@@ -72,7 +72,7 @@ async fn e3_close_resolves_with_the_stream_dropped() {
     let mut closing = pin!(meta.close_code(4001).map(Result::unwrap));
     assert!(poll_immediate(&mut closing).await.is_none());
     drop(stream);
-    assert_eq!(closing.await, event(4001, ""));
+    assert_clean(&closing.await, 4001, "");
 }
 
 #[test]
@@ -123,11 +123,11 @@ async fn e3_closing_again_gives_the_same_end() {
         meta.close_reason(4322, "second"),
         meta.closed(),
     );
-    assert_eq!(first.as_ref().unwrap(), &event(4321, "first"));
-    assert_eq!(second.unwrap(), event(4321, "first"));
-    assert_eq!(third, event(4321, "first"));
-    assert_eq!(meta.close().await, event(4321, "first"));
-    assert_eq!(meta.close_code(1000).await.unwrap(), event(4321, "first"));
+    assert_clean(first.as_ref().unwrap(), 4321, "first");
+    assert_clean(&second.unwrap(), 4321, "first");
+    assert_clean(&third, 4321, "first");
+    assert_clean(&meta.close().await, 4321, "first");
+    assert_clean(&meta.close_code(1000).await.unwrap(), 4321, "first");
 }
 
 #[test]
@@ -150,7 +150,7 @@ async fn e3_closed_waits_without_closing() {
 async fn e3_closed_sees_the_end_that_nobody_reads() {
     let server = Server::start().await;
     let (meta, stream) = server.connect("/close?code=4100&after=3").await;
-    assert_eq!(meta.closed().await, event(4100, ""));
+    assert_clean(&meta.closed().await, 4100, "");
     let mut stream = stream;
     let (messages, error) = drain(&mut stream).await;
     assert_eq!(messages.len(), 3);
@@ -202,5 +202,5 @@ async fn e7_an_invalid_close_leaves_the_connection_open() {
 
     let reason = "x".repeat(123);
     let closed = meta.close_reason(4999, &reason).await.unwrap();
-    assert_eq!(closed, event(4999, &reason));
+    assert_clean(&closed, 4999, &reason);
 }

@@ -7,10 +7,9 @@ mod sending;
 
 use wsio::CloseEvent;
 
-fn event(code: u16, reason: &str) -> CloseEvent {
-    CloseEvent {
-        code: code.into(),
-        reason: reason.to_owned(),
-        was_clean: true,
-    }
+/// Fails unless a closing handshake was completed with this code and this reason.
+#[track_caller]
+fn assert_clean(event: &CloseEvent, code: u16, reason: &str) {
+    let expected = (code.into(), reason, true);
+    assert_eq!((event.code, &*event.reason, event.was_clean), expected);
 }

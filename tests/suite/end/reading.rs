@@ -4,7 +4,7 @@ use futures::{SinkExt, StreamExt, stream::FusedStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wsio::ErrorKind;
 
-use super::event;
+use super::assert_clean;
 use crate::support::{SHORT, Server, drain, test};
 
 #[test]
@@ -15,7 +15,7 @@ async fn e1_an_ordinary_close_is_the_end_of_the_stream() {
         let (messages, error) = drain(&mut stream).await;
         assert_eq!(messages, ["0".into(), "1".into(), "2".into()]);
         assert!(error.is_none(), "{error:?}");
-        assert_eq!(meta.closed().await, event(code, ""));
+        assert_clean(&meta.closed().await, code, "");
         assert!(stream.is_terminated());
         assert!(stream.next().await.is_none());
     }
@@ -46,8 +46,8 @@ async fn e2_a_close_with_an_error_code_is_one_error() {
         assert_eq!(messages, ["0".into(), "1".into()]);
         let error = error.expect("an error");
         assert_eq!(error.kind(), ErrorKind::Closed);
-        assert_eq!(error.close_event(), Some(&event(code, "because")));
-        assert_eq!(meta.closed().await, event(code, "because"));
+        assert_clean(error.close_event().unwrap(), code, "because");
+        assert_clean(&meta.closed().await, code, "because");
         for _ in 0..3 {
             assert!(stream.next().await.is_none());
         }
@@ -66,7 +66,7 @@ async fn e2_a_close_with_an_error_code_aborts_the_bytes() {
     let inner = error
         .get_ref()
         .and_then(|it| it.downcast_ref::<wsio::Error>());
-    assert_eq!(inner.unwrap().close_event(), Some(&event(1011, "")));
+    assert_clean(inner.unwrap().close_event().unwrap(), 1011, "");
 }
 
 #[test]

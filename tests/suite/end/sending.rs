@@ -6,7 +6,7 @@ use futures::{SinkExt, future::poll_immediate};
 use tokio::io::AsyncWriteExt;
 use wsio::{ErrorKind, WsState};
 
-use super::event;
+use super::assert_clean;
 use crate::support::{SHORT, Server, drain, test, unique};
 
 #[test]
@@ -43,7 +43,7 @@ async fn e5_sending_after_the_end_is_an_error() {
     for _ in 0..2 {
         let error = stream.send("late".into()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotOpen);
-        assert_eq!(error.close_event(), Some(&event(1000, "")));
+        assert_clean(error.close_event().unwrap(), 1000, "");
     }
     let mut io = stream.into_io();
     let error = io.write_all(b"late").await.unwrap_err();
@@ -71,6 +71,6 @@ async fn e5_sending_after_the_peer_closed_is_an_error_that_tells_the_end() {
     assert!(error.is_some());
     let error = stream.send("late".into()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotOpen);
-    assert_eq!(error.close_event(), Some(&event(4002, "enough")));
+    assert_clean(error.close_event().unwrap(), 4002, "enough");
     assert!(error.source().is_some());
 }
