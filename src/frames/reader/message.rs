@@ -19,6 +19,10 @@ const DIRECT: usize = 64 * 1024;
 /// What a message may reserve before any of its bytes have arrived.
 const FIRST_RESERVE: usize = 16 * 1024;
 
+/// How many times the bytes that have arrived a message reserves more: what is reserved and not
+/// written costs addresses only, and each step copies what is there.
+const GROWTH: usize = 8;
+
 /// The payload of a message so far, unmasked.
 #[derive(Default)]
 pub(super) struct Message {
@@ -126,11 +130,12 @@ impl FramePayload {
     }
 
     /// Makes room for so many bytes at least. The announced length reserves little: from there on
-    /// memory doubles with what has arrived, up to that length.
+    /// memory grows in proportion to what has arrived, up to that length.
     fn reserve(&mut self, needed: usize) {
         let payload = &mut self.message.payload;
         if payload.capacity() - payload.len() < needed {
-            let wanted = payload.len().max(FIRST_RESERVE).max(needed);
+            let in_proportion = payload.len().saturating_mul(GROWTH);
+            let wanted = in_proportion.max(FIRST_RESERVE).max(needed);
             payload.reserve_exact(wanted.min(self.missing));
         }
     }
