@@ -136,7 +136,13 @@ impl FramePayload {
         if payload.capacity() - payload.len() < needed {
             let in_proportion = payload.len().saturating_mul(GROWTH);
             let wanted = in_proportion.max(FIRST_RESERVE).max(needed);
-            payload.reserve_exact(wanted.min(self.missing));
+            let wanted = wanted.min(self.missing);
+            if self.start == 0 {
+                payload.reserve_exact(wanted);
+            } else {
+                // More fragments may follow, each of them small: doubling bounds the moves.
+                payload.reserve(wanted);
+            }
         }
     }
 
