@@ -16,11 +16,11 @@ use crate::{WsMessage, WsText, error::Violation, target::frames::mask::mask};
 /// brings the next message as well is worth more than a copy.
 const DIRECT: usize = 64 * 1024;
 
-/// What a message may reserve before any of its bytes have arrived.
+/// The reserve of a message before any of its bytes have arrived, in bytes.
 const FIRST_RESERVE: usize = 16 * 1024;
 
-/// How many times the bytes that have arrived a message reserves more: what is reserved and not
-/// written costs addresses only, and each step copies what is there.
+/// The growth of a message, in multiples of the bytes that have arrived. Memory that is reserved and
+/// not written costs addresses only, and each step of growth copies what is there.
 const GROWTH: usize = 8;
 
 /// The payload of a message so far, unmasked.
@@ -28,7 +28,7 @@ const GROWTH: usize = 8;
 pub(super) struct Message {
     pub(super) is_text: bool,
     payload: Vec<u8>,
-    /// How many bytes are known to be UTF-8.
+    /// The number of bytes known to be UTF-8.
     checked: usize,
 }
 
@@ -77,7 +77,7 @@ impl Message {
 pub(super) struct FramePayload {
     message: Message,
     mask: Option<[u8; 4]>,
-    /// Where in the message the frame begins.
+    /// The offset of the frame in the message.
     start: usize,
     missing: usize,
 }
