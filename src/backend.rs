@@ -146,7 +146,7 @@ const _: fn() = || {
     alarm::<Timer>();
 };
 
-/// What the opening handshake settled.
+/// The outcome of the opening handshake.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Negotiated {
     pub(crate) url: String,
@@ -160,7 +160,7 @@ pub(crate) struct Unsendable {
     pub(crate) cause: Option<Cause>,
 }
 
-/// How a connection ended, and the error that is for the reader, if it is one.
+/// The end of a connection, and the error for the reader, if any.
 #[derive(Debug, Clone)]
 pub(crate) struct End {
     pub(crate) event: CloseEvent,

@@ -65,7 +65,7 @@ pub struct CloseEvent {
     pub code: CloseCode,
     /// The reason in the peer's Close frame, at most 123 bytes.
     pub reason: String,
-    /// Whether the closing handshake was completed. A clean end may still report an error: a peer
+    /// `true` if the closing handshake was completed. A clean end may still report an error: a peer
     /// that closes with 1011 closes cleanly. See [`CloseEvent::is_success`].
     pub was_clean: bool,
 }
@@ -142,7 +142,7 @@ impl CloseCode {
     /// 1014: a gateway got an invalid answer from the server behind it.
     pub const BAD_GATEWAY: Self = Self(1014);
 
-    /// What is added to an HTTP status to make a code of it.
+    /// The offset of the code that stands for an HTTP status.
     const HTTP: u16 = 4000;
 
     /// Returns the code that stands for an HTTP status, 4000 plus the status.
@@ -212,7 +212,7 @@ impl fmt::Display for CloseCode {
     }
 }
 
-/// What goes into a Close frame: a code and a reason, or neither.
+/// The content of a Close frame that has a code.
 #[derive(Debug, Clone)]
 pub(crate) struct CloseFrame {
     pub(crate) code: CloseCode,

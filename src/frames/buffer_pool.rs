@@ -2,13 +2,13 @@
 
 use std::cell::RefCell;
 
-/// How large they are, in bytes.
+/// The size of a pooled buffer, in bytes.
 pub(super) const SIZE: usize = 128 * 1024;
 
-/// How many a thread keeps.
+/// The number of buffers a thread keeps.
 const COUNT: usize = 4;
 
-/// What is not larger is not worth a large buffer, in bytes: many connections may hold little.
+/// The size up to which a buffer is made to measure, in bytes: many connections may hold little.
 const LITTLE: usize = 8 * 1024;
 
 thread_local! {

@@ -1,4 +1,4 @@
-//! Where the opening handshake ends, and frames begin.
+//! The border between the opening handshake and the frames.
 
 /// The length of `HTTP/1.1 101`.
 const STATUS_LINE: usize = 12;
@@ -10,12 +10,12 @@ pub(crate) struct HttpHead {
     /// Its first bytes, and how many there are.
     first: [u8; STATUS_LINE],
     len: usize,
-    /// Whether the line that is being read has nothing in it yet.
+    /// `true` as long as the current line is empty.
     in_empty_line: bool,
 }
 
 impl HttpHead {
-    /// How many of these bytes are to be given.
+    /// Returns how many of these bytes belong to the head.
     pub(crate) fn take(&mut self, bytes: &[u8]) -> usize {
         for (index, byte) in bytes.iter().enumerate() {
             if let Some(place) = self.first.get_mut(self.len) {

@@ -62,7 +62,7 @@ enum FrameKind {
     Close,
 }
 
-/// What a frame brought.
+/// The content of a frame.
 pub(crate) enum Incoming {
     Message(WsMessage),
     Ping(Bytes),

@@ -30,7 +30,7 @@ const SMALL: usize = 4 * 1024;
 /// The payload from which on it is written from where it lies instead of being copied.
 const LARGE: usize = 16 * 1024;
 
-/// How many pieces are written at once.
+/// The number of pieces that are written at once.
 const PIECES: usize = 16;
 
 /// Makes frames, and keeps what the transport has not taken yet, in order.

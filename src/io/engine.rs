@@ -144,5 +144,5 @@ impl Stream for Chunks {
     }
 }
 
-/// How many empty messages are skipped until other tasks get their turn.
+/// The number of empty messages that are skipped until other tasks get their turn.
 const EMPTY_PER_POLL: usize = 256;

@@ -17,8 +17,8 @@ use crate::{
     options::Options,
 };
 
-/// What a socket does not know: who still reads, how long a closing handshake may take, that a
-/// silent peer is a dead one, and what the observers are to be told.
+/// The part of a connection that no socket has: its reader, its timeouts, and the events for
+/// observers.
 ///
 /// ```text
 ///          start_close, or the peer's Close
@@ -33,14 +33,14 @@ pub(super) struct Connection {
     state: WsState,
     end: Option<End>,
     reader: ReaderState,
-    /// Whether our own shutdown made the target discard what still arrives.
+    /// `true` if our own shutdown made the target discard what still arrives.
     may_be_truncated: bool,
     refuse_text: bool,
     close_timeout: Option<Duration>,
     close_timer: Option<Timer>,
     half_closed: Option<HalfClosed>,
     idle: Option<Idle>,
-    /// What happened and has not been told yet; see [`Connection::take_events`].
+    /// The events that were not reported yet; see [`Connection::take_events`].
     events: Vec<WsEvent>,
 }
 
@@ -60,7 +60,7 @@ enum ReaderState {
 /// then the close timeout runs only while nothing is received.
 #[derive(Debug, Clone, Copy)]
 struct HalfClosed {
-    /// Whether the close timeout has passed once.
+    /// `true` if the close timeout has passed once.
     is_overdue: bool,
 }
 

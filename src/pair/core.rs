@@ -25,11 +25,11 @@ use crate::{
     options::Options,
 };
 
-/// How long someone who waits for the end leaves the connection to a reader before looking whether
-/// that one still reads.
+/// The interval at which a task that waits for the end, and leaves the connection to a reader, checks
+/// that the reader still reads.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// How long a closing handshake that nobody waits for may take, without a close timeout.
+/// The limit of a closing handshake that nobody waits for, without a close timeout.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A lock around the connection, held only while it is polled, and never while user code runs: an
@@ -205,7 +205,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Waiter {
     core: Arc<Core>,
     waiting: Option<Counted>,
-    /// Whether the closing handshake goes on in the background if this is dropped.
+    /// `true` if the closing handshake goes on in the background when this is dropped.
     hands_on: bool,
 }
 

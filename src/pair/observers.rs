@@ -23,7 +23,7 @@ pub(super) struct Observers(Mutex<ObserverList>);
 #[derive(Debug, Default)]
 struct ObserverList {
     observers: Vec<Observer>,
-    /// What has happened, the opening left out.
+    /// The events so far, the opening left out.
     history: Vec<WsEvent>,
 }
 
@@ -34,7 +34,7 @@ struct ObserverList {
 #[derive(Debug)]
 struct Observer {
     pharos: Pharos<WsEvent>,
-    /// How much of the history it was told; `None` before its first event.
+    /// The length of the history it was told; `None` before its first event.
     told: Option<usize>,
 }
 

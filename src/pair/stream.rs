@@ -107,7 +107,7 @@ pub struct WsReceiver {
     lease: Arc<Lease>,
     /// The rest of a message that a [`WsIo`](crate::WsIo) has read in part.
     unread: Option<Bytes>,
-    /// Whether another one goes on with the reading.
+    /// `true` if another receiver has taken its place.
     is_replaced: bool,
 }
 

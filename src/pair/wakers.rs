@@ -26,9 +26,9 @@ pub(super) struct Wakers {
     driving: AtomicUsize,
     /// Woken by events only: the tasks that leave the driving to a reader.
     onlookers: Notify,
-    /// How many tasks wait for the end, driving or not.
+    /// The number of tasks that wait for the end, driving or not.
     waiting: AtomicUsize,
-    /// How often the stream was read.
+    /// The number of reads of the stream.
     reads: AtomicUsize,
     polling: AtomicU8,
 }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::target::frames::{buffer_pool, writer::FRAME_HEADER};
 
-/// How many bytes a read asks for when nothing is known of what comes.
+/// The size of a read when nothing is known of what comes, in bytes.
 const FIRST_READ: usize = 4 * 1024;
 
 /// A buffer of the thread's pool while there is something in it, and nothing otherwise: the
@@ -22,7 +22,7 @@ pub(super) struct InputBuffer {
     end: usize,
     header: [u8; FRAME_HEADER],
     header_len: usize,
-    /// Whether the last read returned all it asked for.
+    /// `true` if the last read returned all it asked for.
     is_busy: bool,
 }
 

@@ -16,15 +16,19 @@ use crate::{WsMessage, WsText, error::Violation, target::frames::mask::mask};
 /// brings the next message as well is worth more than a copy.
 const DIRECT: usize = 64 * 1024;
 
-/// What a message may reserve before any of its bytes have arrived.
+/// The reserve of a message before any of its bytes have arrived, in bytes.
 const FIRST_RESERVE: usize = 16 * 1024;
+
+/// The growth of a message, in multiples of the bytes that have arrived. Memory that is reserved and
+/// not written costs addresses only, and each step of growth copies what is there.
+const GROWTH: usize = 8;
 
 /// The payload of a message so far, unmasked.
 #[derive(Default)]
 pub(super) struct Message {
     pub(super) is_text: bool,
     payload: Vec<u8>,
-    /// How many bytes are known to be UTF-8.
+    /// The number of bytes known to be UTF-8.
     checked: usize,
 }
 
@@ -73,7 +77,7 @@ impl Message {
 pub(super) struct FramePayload {
     message: Message,
     mask: Option<[u8; 4]>,
-    /// Where in the message the frame begins.
+    /// The offset of the frame in the message.
     start: usize,
     missing: usize,
 }
@@ -126,12 +130,19 @@ impl FramePayload {
     }
 
     /// Makes room for so many bytes at least. The announced length reserves little: from there on
-    /// memory doubles with what has arrived, up to that length.
+    /// memory grows in proportion to what has arrived, up to that length.
     fn reserve(&mut self, needed: usize) {
         let payload = &mut self.message.payload;
         if payload.capacity() - payload.len() < needed {
-            let wanted = payload.len().max(FIRST_RESERVE).max(needed);
-            payload.reserve_exact(wanted.min(self.missing));
+            let in_proportion = payload.len().saturating_mul(GROWTH);
+            let wanted = in_proportion.max(FIRST_RESERVE).max(needed);
+            let wanted = wanted.min(self.missing);
+            if self.start == 0 {
+                payload.reserve_exact(wanted);
+            } else {
+                // More fragments may follow, each of them small: doubling bounds the moves.
+                payload.reserve(wanted);
+            }
         }
     }
 

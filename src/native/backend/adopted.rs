@@ -37,7 +37,7 @@ use crate::{
     target::frames::writer::FRAME_HEADER,
 };
 
-/// How many Pings are read before their answers have to be written.
+/// The number of Pings that are read before their answers have to be written.
 const UNWRITTEN_PONGS: usize = 256;
 
 /// An adopted stream, over a transport that is not ours, with its own configuration.
@@ -224,7 +224,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for AdoptedLink<S> {
     }
 }
 
-/// What an error of tungstenite's means for the connection.
+/// Turns an error of tungstenite's into the end of the connection.
 fn judge(error: tungstenite::Error) -> Received {
     use tungstenite::Error as E;
     let (message, code) = match &error {

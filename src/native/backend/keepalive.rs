@@ -16,11 +16,11 @@ pub(super) struct Keepalive {
     interval: Duration,
     timeout: Duration,
     timer: NativeTimer,
-    /// When the Ping that has not been followed by anything yet was sent.
+    /// The time of the Ping that has not been followed by anything yet.
     asked: Option<NativeInstant>,
 }
 
-/// What the clock says.
+/// The verdict of the clock.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Beat {
     Ping,

@@ -12,14 +12,14 @@ use tokio::runtime::Handle;
 use super::{Link, NativeTimer};
 use crate::backend::Alarm as _;
 
-/// How long a peer that broke the protocol may take to read our Close frame, unless the close
-/// timeout is shorter.
+/// The time a peer that violated the protocol has to read our Close frame, unless the close timeout
+/// is shorter.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many bytes of what such a peer still sends are read, at most.
+/// The most bytes that are read of what such a peer still sends.
 const MAX_DISCARDED: usize = 16 << 20;
 
-/// How many reads are made until other tasks get their turn.
+/// The number of reads until other tasks get their turn.
 const READS_PER_POLL: usize = 64;
 
 /// Writes what `link` still has to write, and reads past what the peer still sends, in a task of

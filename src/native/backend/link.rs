@@ -59,7 +59,7 @@ pub(crate) trait Link: Send {
     fn last_read(&self) -> Option<NativeInstant>;
 }
 
-/// What came of waiting for a message.
+/// The outcome of waiting for a message.
 pub(crate) enum Received {
     Message(WsMessage),
     /// The peer's Close frame. Ours, if there was none yet, is to be flushed.
@@ -69,10 +69,10 @@ pub(crate) enum Received {
     Lost(Option<Cause>),
 }
 
-/// How many frames that bring no message are read until other tasks get their turn.
+/// The number of frames without a message that are read until other tasks get their turn.
 pub(super) const FRAMES_PER_POLL: usize = 256;
 
-/// How many bytes of answers to Pings may wait. Beyond them only the latest Ping is answered, which
+/// The bytes of answers to Pings that may wait. Beyond them only the latest Ping is answered, which
 /// RFC 6455 § 5.5.3 allows, so that a peer that pings and does not read costs no memory.
 const PONGS: usize = 4 * 1024;
 
@@ -83,7 +83,7 @@ pub(crate) struct FramedLink {
     writer: FrameWriter,
     /// The Ping that is answered when there is room.
     ping: Option<Bytes>,
-    /// Whether answers to Pings may not have been flushed.
+    /// `true` if answers to Pings may not have been flushed.
     is_answering: bool,
     is_close_sent: bool,
     last_read: NativeInstant,

@@ -22,13 +22,13 @@ use crate::{
     event::{CloseCode, CloseEvent, CloseFrame},
 };
 
-/// How many bytes are read ahead to find the end while nobody reads.
+/// The size of the read-ahead that looks for the end while nobody reads, in bytes.
 const READ_AHEAD: usize = 64 * 1024;
 
-/// How many messages are read ahead; empty ones count as well.
+/// The number of messages that are read ahead; empty ones count as well.
 const MESSAGES_AHEAD: usize = 1024;
 
-/// How many messages of a stream that was dropped are discarded until other tasks get their turn.
+/// The number of messages that are discarded until other tasks get their turn.
 const DISCARDS_PER_POLL: usize = 256;
 
 /// From so many waiting bytes on, they are offered to the system before more are taken.
@@ -51,11 +51,11 @@ pub(crate) struct NativeSocket {
     inbox: VecDeque<WsMessage>,
     inbox_bytes: usize,
     is_discarding: bool,
-    /// Whether something was taken for sending since everything was last flushed.
+    /// `true` if something was taken for sending since everything was last flushed.
     is_dirty: bool,
     /// Why sending failed. What arrived before is still to be read, so it is not the end yet.
     broken: Option<Cause>,
-    /// Whether the end came before everything was flushed.
+    /// `true` if the end came before everything was flushed.
     is_cut: bool,
     limits: SocketLimits,
     keepalive: Option<Keepalive>,

@@ -15,7 +15,7 @@ pub(crate) trait ByteTransport: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteTransport for T {}
 
-/// How many bytes a read of the opening handshake asks for.
+/// The size of a read during the opening handshake, in bytes.
 const READ: usize = 4 * 1024;
 
 /// A transport during the opening handshake: keeps what was read behind the HTTP head, which are

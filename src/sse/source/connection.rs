@@ -113,15 +113,15 @@ impl<C: Connector> EstablishedConnection<C> {
         {
             return Poll::Ready(failed.error.clone());
         }
-        let Some(idle) = &mut self.idle else {
-            return Poll::Pending;
-        };
-        loop {
-            ready!(idle.poll_timer(cx));
-            if !idle.restart(self.last_activity.elapsed()) {
-                return Poll::Ready(SourceError::bare(SourceErrorKind::Idle));
+        if let Some(idle) = &mut self.idle {
+            loop {
+                ready!(idle.poll_timer(cx));
+                if !idle.restart(self.last_activity.elapsed()) {
+                    return Poll::Ready(SourceError::bare(SourceErrorKind::Idle));
+                }
             }
         }
+        Poll::Pending
     }
 
     pub(super) fn has_failed_to_send(&self) -> bool {
