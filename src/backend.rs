@@ -88,10 +88,14 @@ pub(crate) trait Backend: Sized + Send + 'static {
     /// Takes a message for sending. Fails unless the connection is open.
     fn send(&mut self, message: WsMessage) -> Result<(), Unsendable>;
 
-    /// Takes bytes for sending as binary messages, sets them on their way at once, and returns how
-    /// many it took: at least one unless there are none. An empty write sends nothing. `poll_ready`
-    /// must have been ready just before.
-    fn write(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Result<usize, Unsendable>;
+    /// Takes bytes for sending as binary messages once there is room, sets them on their way at
+    /// once, and returns how many it took: at least one unless there are none. An empty write sends
+    /// nothing. Fails unless the connection is open.
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<Result<usize, Unsendable>>;
 
     /// Ready when everything that was taken for sending is out of this library's hands.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>>;

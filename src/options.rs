@@ -97,7 +97,8 @@ macro_rules! option_setters {
         }
 
         /// Sets how many bytes may be buffered for sending until the sink is no longer ready. The
-        /// default is 1 MiB. At most this and one message is buffered.
+        /// default is 1 MiB. At most this and one message is buffered. On native targets, a
+        /// [`WsIo`](crate::WsIo) buffers at most 128 000 bytes and one write.
         pub fn high_water_mark(mut self, bytes: usize) -> Self {
             self.options.high_water_mark = bytes;
             self

@@ -99,10 +99,12 @@ impl FrameReader {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Incoming, ReadError>> {
         loop {
-            if self.frame.is_none() {
-                self.frame = self.next_header()?;
-            }
-            if let Some(mut frame) = self.frame.take() {
+            // Nearly always the whole frame is there: only a part of one is kept.
+            let arrived = match self.frame.take() {
+                Some(frame) => Some(frame),
+                None => self.next_header()?,
+            };
+            if let Some(mut frame) = arrived {
                 frame.payload.take_from(&mut self.input);
                 if frame.payload.is_complete() {
                     return Poll::Ready(self.complete(frame).map_err(Into::into));

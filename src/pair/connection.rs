@@ -4,7 +4,7 @@ use std::{
     io::IoSlice,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -168,16 +168,13 @@ impl Connection {
     }
 
     /// Takes bytes once there is room for them, and returns how many; see
-    /// [`Backend::write`](crate::backend::Backend::write).
+    /// [`Backend::poll_write`](crate::backend::Backend::poll_write).
     pub(super) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<Result<usize, Error>> {
-        self.poll_socket(cx, |socket, cx| {
-            ready!(socket.poll_ready(cx))?;
-            Poll::Ready(socket.write(cx, bytes))
-        })
+        self.poll_socket(cx, |socket, cx| socket.poll_write(cx, bytes))
     }
 
     pub(super) fn send(&mut self, message: WsMessage) -> Result<(), Error> {

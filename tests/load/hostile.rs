@@ -248,8 +248,9 @@ async fn f6_observers_that_come_and_go_leave_nothing_behind() {
         heap::allocated()
     };
     let before = observe(10).await;
-    let after = observe(1000).await;
-    assert!(after < before + 1024, "{} bytes", after - before);
+    let after = observe(10_000).await;
+    // The test program itself allocates a little meanwhile; one observer is some hundred bytes.
+    assert!(after < before + (64 << 10), "{} bytes", after - before);
 }
 
 /// A reader that is slow and someone who waits for the end: what the peer has sent and we do not

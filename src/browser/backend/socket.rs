@@ -203,8 +203,13 @@ impl backend::Backend for BrowserSocket {
         self.0.merger.send(message).map_err(Into::into)
     }
 
-    fn write(&mut self, _cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Result<usize, Unsendable> {
-        self.0.merger.write(bytes).map_err(Into::into)
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<Result<usize, Unsendable>> {
+        ready!(self.poll_ready(cx))?;
+        Poll::Ready(self.0.merger.write(bytes).map_err(Into::into))
     }
 
     /// Resolves at once: the browser has accepted every message, and written bytes leave at the end

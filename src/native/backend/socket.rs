@@ -31,7 +31,8 @@ const MESSAGES_AHEAD: usize = 1024;
 /// The number of messages that are discarded until other tasks get their turn.
 const DISCARDS_PER_POLL: usize = 256;
 
-/// From so many waiting bytes on, they are offered to the system before more are taken.
+/// The bytes that may wait for the transport before written bytes have to wait themselves: what the
+/// operating system holds besides keeps the line busy, and less memory stays in the caches.
 const WRITE_THROUGH: usize = 128_000;
 
 /// The limits of a socket, from the options of all targets and of this one.
@@ -218,6 +219,16 @@ impl NativeSocket {
             }
             Poll::Pending => false,
         }
+    }
+
+    /// Ready when few enough bytes wait for the transport that more of them keep it busy; fails
+    /// unless the connection is open.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
+        self.check_sendable()?;
+        if self.buffered_amount() < WRITE_THROUGH.min(self.limits.high_water_mark) {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_flush_link(cx)
     }
 
     fn poll_flush_link(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {

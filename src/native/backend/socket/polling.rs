@@ -3,12 +3,12 @@
 use std::{
     io::IoSlice,
     pin::pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use tokio::{runtime::Handle, task::unconstrained};
 
-use super::{NativeSocket, Phase, WRITE_THROUGH};
+use super::{NativeSocket, Phase};
 use crate::{
     Error, WsMessage,
     address::Endpoint,
@@ -66,17 +66,11 @@ impl Backend for NativeSocket {
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
-        self.check_sendable()?;
-        let buffered = self.buffered_amount();
-        if buffered < WRITE_THROUGH.min(self.limits.high_water_mark) {
+        let room = self.poll_room(cx);
+        if room.is_pending() && self.buffered_amount() < self.limits.high_water_mark {
             return Poll::Ready(Ok(()));
         }
-        match self.poll_flush_link(cx) {
-            Poll::Pending if self.buffered_amount() < self.limits.high_water_mark => {
-                Poll::Ready(Ok(()))
-            }
-            polled => polled,
-        }
+        room
     }
 
     fn send(&mut self, message: WsMessage) -> Result<(), Unsendable> {
@@ -88,7 +82,12 @@ impl Backend for NativeSocket {
         Ok(())
     }
 
-    fn write(&mut self, cx: &mut Context<'_>, bytes: &[IoSlice<'_>]) -> Result<usize, Unsendable> {
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<Result<usize, Unsendable>> {
+        ready!(self.poll_room(cx))?;
         let len = bytes.iter().map(|slice| slice.len()).sum::<usize>();
         let len = len.min(self.limits.write_chunk);
         if let (Some(link), 1..) = (&mut self.link, len) {
@@ -96,10 +95,10 @@ impl Backend for NativeSocket {
             self.is_dirty = true;
             // Offered at once. If the transport is full, whoever polls next drives it on.
             if let Poll::Ready(Err(error)) = self.poll_flush_link(cx) {
-                return Err(error);
+                return Poll::Ready(Err(error));
             }
         }
-        Ok(len)
+        Poll::Ready(Ok(len))
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unsendable>> {
