@@ -54,6 +54,7 @@ impl FrameWriter {
     }
 
     /// Returns how many bytes wait for the transport.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
     }

@@ -81,6 +81,7 @@ impl Connection {
         }
     }
 
+    #[inline]
     pub(super) fn state(&self) -> WsState {
         self.state
     }
@@ -89,16 +90,23 @@ impl Connection {
         self.end.as_ref().map(|end| &end.event)
     }
 
+    #[inline]
     pub(super) fn is_reader_gone(&self) -> bool {
         self.reader == ReaderState::Gone
     }
 
+    #[inline]
     pub(super) fn is_terminated(&self) -> bool {
         self.reader != ReaderState::Reading
     }
 
     pub(super) fn buffered_amount(&self) -> usize {
         self.socket.buffered_amount()
+    }
+
+    #[inline]
+    pub(super) fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     pub(super) fn take_events(&mut self) -> Vec<WsEvent> {

@@ -159,15 +159,15 @@ impl Core {
         let mut connection = lock(&self.connection);
         let wake_ups = self.wakers.hold();
         let result = step(&mut connection, &mut Context::from_waker(&self.waker));
-        let events = connection.take_events();
-        let has_events = !events.is_empty();
+        let has_events = connection.has_events();
+        let mut _remains = None;
         if has_events {
             self.state
                 .store(connection.state() as u8, Ordering::Release);
             // With the lock, so that the events stay in order.
-            self.observers.record(events);
+            self.observers.record(connection.take_events());
+            _remains = connection.take_remains();
         }
-        let _remains = connection.take_remains();
         let is_woken = wake_ups.release();
         drop(connection);
         if has_events {

@@ -39,16 +39,21 @@ const WOKEN: u8 = 2;
 
 impl Wakers {
     /// Holds wake-ups back until the guard is dropped; called with the connection locked.
+    #[inline]
     pub(super) fn hold(&self) -> HeldWakeUps<'_> {
-        self.polling.store(POLLING, Ordering::SeqCst);
+        self.polling.store(POLLING, Ordering::Release);
         HeldWakeUps(self)
     }
 
     /// Counts a read of the stream.
+    #[inline]
     pub(super) fn note_read(&self) {
-        self.reads.fetch_add(1, Ordering::Relaxed);
+        // There is one reader: nobody else writes it.
+        let reads = self.reads.load(Ordering::Relaxed).wrapping_add(1);
+        self.reads.store(reads, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(super) fn reads(&self) -> usize {
         self.reads.load(Ordering::Relaxed)
     }
@@ -67,6 +72,7 @@ impl Wakers {
         Counted::new(self, |wakers| &wakers.driving)
     }
 
+    #[inline]
     pub(super) fn is_driven(&self) -> bool {
         self.driving.load(Ordering::SeqCst) > 0
     }
@@ -109,7 +115,7 @@ impl Wake for Wakers {
     fn wake_by_ref(self: &Arc<Self>) {
         let held =
             self.polling
-                .compare_exchange(POLLING, WOKEN, Ordering::SeqCst, Ordering::SeqCst);
+                .compare_exchange(POLLING, WOKEN, Ordering::AcqRel, Ordering::Acquire);
         if held == Err(IDLE) {
             self.wake_all();
         }
@@ -122,8 +128,12 @@ pub(super) struct HeldWakeUps<'a>(&'a Wakers);
 
 impl HeldWakeUps<'_> {
     /// Lets wake-ups pass again; returns whether there was one.
+    #[inline]
     pub(super) fn release(self) -> bool {
-        self.0.polling.swap(IDLE, Ordering::SeqCst) == WOKEN
+        let woken = self.0.polling.swap(IDLE, Ordering::AcqRel) == WOKEN;
+        // It has done what its drop would do.
+        std::mem::forget(self);
+        woken
     }
 }
 

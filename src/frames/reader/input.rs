@@ -35,6 +35,7 @@ impl InputBuffer {
         }
     }
 
+    #[inline]
     pub(super) fn bytes(&self) -> &[u8] {
         if self.header_len > 0 {
             &self.header[..self.header_len]
@@ -43,6 +44,7 @@ impl InputBuffer {
         }
     }
 
+    #[inline]
     pub(super) fn consume(&mut self, len: usize) {
         if self.header_len > 0 {
             self.header.copy_within(len..self.header_len, 0);
@@ -53,6 +55,7 @@ impl InputBuffer {
     }
 
     /// Returns the buffer to the pool; it must be empty.
+    #[inline]
     pub(super) fn give_back(&mut self) {
         (self.start, self.end) = (0, 0);
         self.is_busy = false;

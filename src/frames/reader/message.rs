@@ -21,7 +21,7 @@ const FIRST_RESERVE: usize = 16 * 1024;
 
 /// The growth of a message, in multiples of the bytes that have arrived. Memory that is reserved and
 /// not written costs addresses only, and each step of growth copies what is there.
-const GROWTH: usize = 8;
+const GROWTH: usize = 32;
 
 /// The payload of a message so far, unmasked.
 #[derive(Default)]
@@ -40,6 +40,7 @@ impl Message {
         }
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.payload.len()
     }
@@ -68,6 +69,7 @@ impl Message {
             .map_err(|error| not_utf8().caused_by(error))
     }
 
+    #[inline]
     pub(super) fn into_bytes(self) -> Bytes {
         self.payload.into()
     }
@@ -83,6 +85,7 @@ pub(super) struct FramePayload {
 }
 
 impl FramePayload {
+    #[inline]
     pub(super) fn new(message: Message, mask: Option<[u8; 4]>, len: usize) -> Self {
         Self {
             mask,
@@ -92,19 +95,23 @@ impl FramePayload {
         }
     }
 
+    #[inline]
     pub(super) fn missing(&self) -> usize {
         self.missing
     }
 
+    #[inline]
     pub(super) fn is_complete(&self) -> bool {
         self.missing == 0
     }
 
+    #[inline]
     pub(super) fn is_worth_a_read_of_its_own(&self) -> bool {
         self.missing >= DIRECT
     }
 
     /// Takes what has arrived of it.
+    #[inline]
     pub(super) fn take_from(&mut self, input: &mut InputBuffer) {
         let bytes = input.bytes();
         let taken = bytes.len().min(self.missing);
@@ -134,7 +141,7 @@ impl FramePayload {
     fn reserve(&mut self, needed: usize) {
         let payload = &mut self.message.payload;
         if payload.capacity() - payload.len() < needed {
-            let in_proportion = payload.len().saturating_mul(GROWTH);
+            let in_proportion = (payload.len() + needed).saturating_mul(GROWTH);
             let wanted = in_proportion.max(FIRST_RESERVE).max(needed);
             let wanted = wanted.min(self.missing);
             if self.start == 0 {
@@ -147,6 +154,7 @@ impl FramePayload {
     }
 
     /// Unmasks the complete payload, and returns the message it belongs to.
+    #[inline]
     pub(super) fn finish(mut self) -> Message {
         if let Some(key) = self.mask {
             mask(key, &mut self.message.payload[self.start..]);

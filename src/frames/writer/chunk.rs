@@ -31,6 +31,7 @@ impl Chunk {
         }
     }
 
+    #[inline]
     pub(super) fn as_ref(&self) -> &[u8] {
         match self {
             Self::Frames { buffer, start, end } => &buffer[*start..*end],
@@ -39,6 +40,7 @@ impl Chunk {
     }
 
     /// Returns how many bytes can be added.
+    #[inline]
     pub(super) fn room(&self) -> usize {
         match self {
             Self::Frames { buffer, end, .. } => buffer.len() - end,
@@ -47,6 +49,7 @@ impl Chunk {
     }
 
     /// Adds so many bytes, which are to be filled in; there must be room for them.
+    #[inline]
     pub(super) fn extend(&mut self, len: usize) -> &mut [u8] {
         match self {
             Self::Frames { buffer, end, .. } => {
@@ -57,6 +60,7 @@ impl Chunk {
         }
     }
 
+    #[inline]
     pub(super) fn advance(&mut self, len: usize) {
         match self {
             Self::Frames { start, .. } => *start += len,
@@ -65,6 +69,7 @@ impl Chunk {
     }
 
     /// Returns whether an idle writer keeps it.
+    #[inline]
     pub(super) fn is_kept(&self) -> bool {
         matches!(self, Self::Frames { buffer, .. } if buffer.len() <= KEPT)
     }

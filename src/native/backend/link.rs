@@ -133,12 +133,14 @@ impl FramedLink {
             self.is_answering = true;
         } else {
             self.ping = Some(payload);
+            self.is_answering = true;
         }
     }
 
     /// Drives the answers to Pings, on behalf of the reader.
     fn drive_answers(&mut self, cx: &mut Context<'_>) {
-        while self.is_answering || self.ping.is_some() {
+        // A Ping that is kept means that answers wait before it.
+        while self.is_answering {
             if self.poll_flush(cx).is_pending() {
                 return;
             }
