@@ -70,21 +70,29 @@ impl Observers {
     /// all after the last event, so that their streams end.
     pub(super) fn tell(&self) {
         // An observer that is being told is not in the list, so that nobody else tells it meanwhile.
-        while let Some((mut observer, history)) = self.take_one_behind() {
-            observer.tell(&history);
-            let is_over = history.last().is_some_and(WsEvent::is_closed);
-            if !is_over && !observer.is_gone() {
+        while let Some((mut observer, event)) = self.take_one_behind() {
+            notify(&mut observer.pharos, &event);
+            if !event.is_closed() && !observer.is_gone() {
                 self.lock().observers.push(observer);
             }
         }
     }
 
-    fn take_one_behind(&self) -> Option<(Observer, Vec<WsEvent>)> {
+    /// Takes an observer, and the event that it is to be told next: the current one first, then what
+    /// follows.
+    fn take_one_behind(&self) -> Option<(Observer, WsEvent)> {
         let mut list = self.lock();
-        let is_behind = |observer: &Observer| observer.is_behind(&list.history);
+        let len = list.history.len();
+        let is_behind = |observer: &Observer| observer.told.is_none_or(|told| told < len);
         let index = list.observers.iter().position(is_behind)?;
-        let observer = list.observers.swap_remove(index);
-        Some((observer, list.history.clone()))
+        let mut observer = list.observers.swap_remove(index);
+        let (event, told) = match observer.told {
+            Some(told) => (list.history.get(told), told + 1),
+            None => (list.history.last(), len),
+        };
+        let event = event.cloned().unwrap_or(WsEvent::Open);
+        observer.told = Some(told);
+        Some((observer, event))
     }
 
     fn lock(&self) -> MutexGuard<'_, ObserverList> {
@@ -95,25 +103,6 @@ impl Observers {
 impl Observer {
     fn is_gone(&mut self) -> bool {
         self.pharos.num_observers() == 0
-    }
-
-    fn is_behind(&self, history: &[WsEvent]) -> bool {
-        self.told.is_none_or(|told| told < history.len())
-    }
-
-    /// The first event is the current one, then comes what follows.
-    fn tell(&mut self, history: &[WsEvent]) {
-        let news = match self.told {
-            Some(told) => &history[told..],
-            None => match history {
-                [] => &[WsEvent::Open],
-                [.., current] => std::slice::from_ref(current),
-            },
-        };
-        for event in news {
-            notify(&mut self.pharos, event);
-        }
-        self.told = Some(history.len());
     }
 }
 
