@@ -61,37 +61,51 @@ pub(crate) fn check_protocols(protocols: &[String]) -> Result<(), Error> {
 /// Takes anything for a URL, also what no parser accepts.
 pub(crate) fn redacted(url: &str) -> String {
     let (scheme, rest) = split_scheme(url);
-    let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let host = authority.rsplit('@').next().unwrap_or_default();
+    let (authority, path) = cut(rest, |byte| matches!(byte, b'/' | b'\\' | b'?' | b'#'));
+    let host = behind_last(authority, b'@').unwrap_or(authority);
     // In a password a `/`, `?` or `#` has to be escaped. Where one is not, the rest of the password
     // looks like a path, and its beginning like a port.
-    let port = host.rsplit_once(':').filter(|_| !host.ends_with(']'));
-    if port.is_some_and(|(_, port)| !port.bytes().all(|byte| byte.is_ascii_digit())) {
-        return format!("{scheme}…");
+    let port = behind_last(host, b':').filter(|_| host.as_bytes().last() != Some(&b']'));
+    if port.is_some_and(|port| !port.bytes().all(|byte| byte.is_ascii_digit())) {
+        return [scheme, "…"].concat();
     }
-    let (path, rest) = path.split_at(path.find(['?', '#']).unwrap_or(path.len()));
-    let more = match rest.get(..1) {
-        Some(mark) => [mark, "…"].concat(),
-        None => String::new(),
+    let (path, rest) = cut(path, |byte| matches!(byte, b'?' | b'#'));
+    let more = match rest.as_bytes().first() {
+        Some(b'?') => "?…",
+        Some(_) => "#…",
+        None => "",
     };
-    [scheme, host, path, &more].concat()
+    [scheme, host, path, more].concat()
 }
 
 /// Splits a URL in front of the authority: behind its scheme, if it has one, and the slashes.
 fn split_scheme(url: &str) -> (&str, &str) {
-    let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
-    let is_slash = |c: char| matches!(c, '/' | '\\' | '\t' | '\r' | '\n');
-    let behind = url.find(|c| !is_scheme(c)).unwrap_or(url.len());
-    let (slashes, wanted) = match url[behind..].strip_prefix(':') {
+    let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let is_slash = |byte: u8| matches!(byte, b'/' | b'\\' | b'\t' | b'\r' | b'\n');
+    let (_, behind) = cut(url, |byte| !is_scheme(byte));
+    let (slashes, wanted) = match behind.strip_prefix(':') {
         Some(slashes) => (slashes, 1),
         None => (url, 2),
     };
-    let authority = slashes.trim_start_matches(is_slash);
-    if slashes.len() - authority.len() < wanted {
+    let (slashes, authority) = cut(slashes, |byte| !is_slash(byte));
+    if slashes.len() < wanted {
         return ("", url);
     }
-    url.split_at(url.len() - authority.len())
+    let scheme = url.get(..url.len() - authority.len());
+    (scheme.unwrap_or_default(), authority)
+}
+
+/// Cuts a text in front of the first byte that `is_end` matches. By bytes, for the search for a
+/// pattern is a kilobyte of a page's module.
+fn cut(text: &str, is_end: impl Fn(u8) -> bool) -> (&str, &str) {
+    let end = text.bytes().position(is_end).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
+/// Returns the text behind the last of these ASCII characters.
+fn behind_last(text: &str, mark: u8) -> Option<&str> {
+    let last = text.bytes().rposition(|byte| byte == mark)?;
+    text.get(last + 1..)
 }
 
 fn after_scheme(url: &str) -> Option<&str> {
