@@ -52,8 +52,10 @@ enum ReaderState {
     Reading,
     /// The stream has yielded the end.
     Finished,
-    /// The stream was dropped.
+    /// The receiving half was dropped; the sending half may still be there.
     Gone,
+    /// Both halves were dropped.
+    Released,
 }
 
 /// The sink was closed, and the reader still wants what the peer sends before its Close frame:
@@ -92,7 +94,12 @@ impl Connection {
 
     #[inline]
     pub(super) fn is_reader_gone(&self) -> bool {
-        self.reader == ReaderState::Gone
+        matches!(self.reader, ReaderState::Gone | ReaderState::Released)
+    }
+
+    /// Returns whether nobody is left who could read or send.
+    pub(super) fn is_released(&self) -> bool {
+        self.reader == ReaderState::Released
     }
 
     #[inline]
@@ -237,7 +244,7 @@ impl Connection {
 
     /// The stream was dropped: nobody will read or send any more.
     pub(super) fn release(&mut self) {
-        self.reader = ReaderState::Gone;
+        self.reader = ReaderState::Released;
         self.socket.discard_input();
         self.start_close(None);
     }

@@ -289,7 +289,7 @@ impl Drop for Waiter {
         self.waiting = None;
         let is_last = self.core.wakers.waiting() == 0;
         let is_open = self.core.state() != WsState::Closed;
-        if !(is_last && is_open && lock(&self.core.connection).is_reader_gone()) {
+        if !(is_last && is_open && lock(&self.core.connection).is_released()) {
             return;
         }
         if self.hands_on {

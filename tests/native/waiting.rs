@@ -121,6 +121,23 @@ async fn e3_a_handshake_nobody_waits_for_ends_in_time() {
     assert!(started.elapsed() <= 6 * SECOND);
 }
 
+/// E6: a connection whose receiving half is gone still is its sender's, whoever stops waiting.
+#[tokio::test(start_paused = true)]
+async fn e6_a_dropped_waiter_does_not_end_the_connection_of_a_sender() {
+    let (meta, stream, mut far) = client(Acceptor::new()).await;
+    let (mut sender, receiver) = stream.split();
+    drop(receiver);
+    let mut waiting = Box::pin(meta.closed());
+    assert!(poll_immediate(&mut waiting).await.is_none());
+    drop(waiting);
+    tokio::time::sleep(60 * SECOND).await;
+    assert_eq!(meta.ready_state(), WsState::Open);
+    sender.send("still here".into()).await.unwrap();
+    let mut sent = [0; 16];
+    far.read_exact(&mut sent).await.unwrap();
+    assert_eq!(frames(&sent), [(FIN | TEXT, b"still here".to_vec())]);
+}
+
 /// E3: the close timeout holds for a flush as well.
 #[tokio::test(start_paused = true)]
 async fn e3_a_flush_after_a_cancelled_close_ends_in_time() {
