@@ -140,7 +140,8 @@ impl EventLogs {
         let mut closed = None;
         if state.slots.len() >= self.0.max_logs {
             let unused = state.slots.iter().filter(|(_, slot)| slot.is_unused());
-            let oldest = unused.min_by_key(|(_, slot)| slot.unused_since.unwrap_or_else(Instant::now));
+            let oldest =
+                unused.min_by_key(|(_, slot)| slot.unused_since.unwrap_or_else(Instant::now));
             let oldest = oldest.map(|(name, _)| name.clone());
             let oldest = oldest.ok_or(OpenError(OpenFailure::TooMany(self.0.max_logs)))?;
             closed = state.slots.remove(&oldest);

@@ -40,7 +40,7 @@ impl Report for Hurried {
 fn log_of(ticks: impl IntoIterator<Item = (u64, u64)>) -> EventLog {
     let log = EventLog::default();
     for (began, number) in ticks {
-        log.append(tick(began, number)).unwrap();
+        log.append(tick(began, number)).await.unwrap();
     }
     log
 }
@@ -102,7 +102,7 @@ async fn a_server_that_does_not_drop_fails_the_events() {
         let mut ticks = tokio::time::interval(Duration::from_millis(1));
         for number in 1.. {
             ticks.tick().await;
-            appended.append(tick(1, number)).unwrap();
+            appended.append(tick(1, number)).await.unwrap();
         }
     });
     let lying = post(async || StatusCode::NO_CONTENT);
@@ -119,7 +119,9 @@ async fn a_server_that_refuses_to_drop_fails_the_events() {
 #[tokio::test]
 async fn what_is_no_number_fails_the_events() {
     let log = EventLog::default();
-    log.append(SseEvent::new("five").with_name("tick")).unwrap();
+    log.append(SseEvent::new("five").with_name("tick"))
+        .await
+        .unwrap();
     let outcome = run(serving(log)).await;
     assert!(failure(&outcome).contains("expected"), "{outcome:?}");
 }

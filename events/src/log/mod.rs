@@ -8,11 +8,11 @@ use std::{fmt, sync::Arc};
 use wsio::sse::SseEvent;
 
 pub(crate) use self::window::LogCell;
+use self::{subscription::Place, window::LogState};
 pub use self::{
     subscription::{Lagged, Subscription},
     window::{LogTail, PendingWakes, TailGap},
 };
-use self::{subscription::Place, window::LogState};
 use crate::{
     AppendError, EventId, EventStore, Limits, LogName, NewEvent, PageLimits, StoreError, StoredLog,
     store::MemoryLog,

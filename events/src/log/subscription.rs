@@ -5,6 +5,7 @@ use std::{
     error, fmt,
     future::Future,
     pin::Pin,
+    sync::{Mutex, PoisonError},
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -45,7 +46,8 @@ pub struct Subscription {
     place: Place,
     /// The rest of a page. The first follows the place, unless something is lost in between.
     page: VecDeque<StoredEvent>,
-    reading: Option<Box<Reading>>,
+    /// A mutex that is never locked, for `Sync`.
+    reading: Option<Box<Mutex<Reading>>>,
 }
 
 /// The place of a subscription in its log.
@@ -230,12 +232,13 @@ impl Subscription {
     fn poll_page(&mut self, cx: &mut Context<'_>, after: EventId) -> Poll<Page> {
         let log = &self.log;
         let reading = self.reading.get_or_insert_with(|| {
-            Box::new(Reading {
+            Box::new(Mutex::new(Reading {
                 page: log.stored().page(after, PAGE),
                 delay: None,
                 next_delay: RETRY[0],
-            })
+            }))
         });
+        let reading = reading.get_mut().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(delay) = &mut reading.delay {
                 ready!(delay.as_mut().poll(cx));

@@ -105,8 +105,7 @@ impl LogWindow {
         {
             return index;
         }
-        self.events
-            .partition_point(|(event, _)| event.id() <= last)
+        self.events.partition_point(|(event, _)| event.id() <= last)
     }
 
     /// Begins with what a store has found.
@@ -139,8 +138,9 @@ impl LogWindow {
     /// Drops the oldest events over the limits.
     pub(crate) fn trim(&mut self, now: Instant) {
         while let Some((oldest, since)) = self.events.front() {
-            let is_over =
-                self.events.len() > self.limits.events || self.bytes > self.limits.bytes;
+            // The end of the log takes no event's place.
+            let events = self.events.len() - usize::from(self.ended_after.is_some());
+            let is_over = events > self.limits.events || self.bytes > self.limits.bytes;
             let is_old = self.age.is_some_and(|age| now.duration_since(*since) > age);
             if !(is_over && self.events.len() > 1 || is_old) {
                 break;
@@ -188,12 +188,7 @@ impl LogCell {
     }
 
     /// Opens the window with what its store has found, and what it has pushed since.
-    pub(crate) fn begin(
-        &self,
-        newest: EventId,
-        recent: Vec<StoredEvent>,
-        limits: WindowLimits,
-    ) {
+    pub(crate) fn begin(&self, newest: EventId, recent: Vec<StoredEvent>, limits: WindowLimits) {
         let mut state = self.lock();
         state.is_open = true;
         let mut pushed = std::mem::take(&mut state.window.events);
