@@ -41,6 +41,9 @@ mod logs;
 mod name;
 mod store;
 
+#[cfg(feature = "disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
+pub use self::store::DiskStore;
 pub use self::{
     error::{AppendError, StoreError},
     event::{NewEvent, StoredEvent},
