@@ -177,7 +177,13 @@ impl EventLog {
     /// Subscribes to all events that are kept, and those to come.
     #[must_use]
     pub fn subscribe_from_oldest(&self) -> Subscription {
-        self.subscription(Place::Oldest)
+        let newest = self.newest();
+        let has_nothing = newest.number == 0;
+        self.subscription(if has_nothing {
+            Place::after(newest)
+        } else {
+            Place::Oldest
+        })
     }
 
     /// Ends the log: a subscription ends when it has yielded all events, on every server.
@@ -226,7 +232,7 @@ impl EventLog {
             return Ok(Some(oldest.id()));
         }
         let mut state = self.lock();
-        state.window.trim(std::time::Instant::now());
+        state.window.drop_old();
         Ok(state.window.oldest().map(crate::StoredEvent::id))
     }
 
