@@ -87,7 +87,7 @@ async fn d5_a_client_is_told_when_the_store_is_replaced_by_an_older_copy() {
 #[tokio::test]
 async fn d5_a_client_is_told_when_the_store_is_a_new_one() {
     let dir = TestDir::new();
-    let mut places = Vec::new();
+    let mut places: Vec<String> = Vec::new();
     for round in 0..2 {
         let logs = open(&dir, Limits::new());
         let log = logs.open("job").await.unwrap();

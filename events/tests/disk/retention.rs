@@ -41,7 +41,7 @@ async fn d6_bytes_are_counted_exactly_over_restarts() {
     for _ in 0..5 {
         let logs = open(&dir, limits);
         let log = logs.open("job").await.unwrap();
-        for _ in 0..40 {
+        for _ in 0..80 {
             number += 1;
             let data = "x".repeat(number * 7 % 400);
             append(&log, &data).await;

@@ -13,10 +13,10 @@ use wsio::sse::SseEvent;
 use wsio_events::{DiskStore, EventId, EventLog, EventLogs, Lagged, Limits};
 
 /// A directory that is removed in the end.
-pub struct TestDir(PathBuf);
+pub(crate) struct TestDir(PathBuf);
 
 impl TestDir {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("wsio-disk-{}-{number}", std::process::id());
@@ -25,15 +25,15 @@ impl TestDir {
         Self(path)
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    pub fn store(&self) -> PathBuf {
+    pub(crate) fn store(&self) -> PathBuf {
         self.0.join("events")
     }
 
-    pub fn file(&self) -> PathBuf {
+    pub(crate) fn file(&self) -> PathBuf {
         self.store().join("events.redb")
     }
 }
@@ -44,16 +44,16 @@ impl Drop for TestDir {
     }
 }
 
-pub fn open(dir: &TestDir, limits: Limits) -> EventLogs {
+pub(crate) fn open(dir: &TestDir, limits: Limits) -> EventLogs {
     EventLogs::with_store(DiskStore::open(dir.store(), limits).unwrap())
 }
 
-pub async fn append(log: &EventLog, data: &str) -> EventId {
+pub(crate) async fn append(log: &EventLog, data: &str) -> EventId {
     log.append(SseEvent::new(data)).await.unwrap()
 }
 
 /// Returns all that is kept, as a subscriber who begins with the oldest sees it.
-pub async fn kept(log: &EventLog) -> Vec<(EventId, String)> {
+pub(crate) async fn kept(log: &EventLog) -> Vec<(EventId, String)> {
     let newest = log.newest();
     let mut events = Vec::new();
     if log.oldest().await.unwrap().is_none() {
@@ -71,7 +71,7 @@ pub async fn kept(log: &EventLog) -> Vec<(EventId, String)> {
     events
 }
 
-pub async fn next(
+pub(crate) async fn next(
     subscription: &mut wsio_events::Subscription,
 ) -> Option<Result<SseEvent, Lagged>> {
     let next = timeout(Duration::from_secs(20), subscription.next());
@@ -79,17 +79,17 @@ pub async fn next(
 }
 
 /// Returns the data of the next event, which is one.
-pub async fn next_data(subscription: &mut wsio_events::Subscription) -> String {
+pub(crate) async fn next_data(subscription: &mut wsio_events::Subscription) -> String {
     let event = next(subscription).await.expect("the log has not ended");
     event.expect("no lag").data.clone()
 }
 
-pub fn texts(events: &[(EventId, String)]) -> Vec<&str> {
+pub(crate) fn texts(events: &[(EventId, String)]) -> Vec<&str> {
     events.iter().map(|(_, data)| &**data).collect()
 }
 
 /// Returns the messages of an error and its causes.
-pub fn causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(error) = next {

@@ -36,13 +36,20 @@ impl DiskFailure {
             Self::Engine(redb::Error::DatabaseAlreadyOpen) => {
                 "the directory of the events is in use by another store"
             }
-            Self::Engine(redb::Error::Corrupted(_)) | Self::Damaged(_) | Self::Panicked => {
-                "the file of the events is damaged"
-            }
+            Self::Engine(redb::Error::Io(error)) if is_damage(error) => DAMAGED,
+            Self::Engine(redb::Error::Corrupted(_)) | Self::Damaged(_) | Self::Panicked => DAMAGED,
             _ => what,
         };
         StoreError::new(what).with_source(self)
     }
+}
+
+const DAMAGED: &str = "the file of the events is damaged";
+
+/// The database reads less than it should, or something else.
+fn is_damage(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, UnexpectedEof};
+    matches!(error.kind(), InvalidData | UnexpectedEof)
 }
 
 fn is_full(error: &io::Error) -> bool {

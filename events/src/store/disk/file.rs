@@ -10,7 +10,10 @@ use std::{
     },
 };
 
-use redb::{Database, StorageBackend, backends::FileBackend};
+use redb::{
+    Database, Key, ReadOnlyTable, ReadableTable, ReadableTableMetadata, StorageBackend, Value,
+    backends::FileBackend,
+};
 
 use super::{
     failure::DiskFailure,
@@ -85,6 +88,9 @@ impl StoreDirectory {
                 return Err(DiskFailure::Damaged("the file is not what was written"));
             }
             check_format(&open.database)?;
+            if len <= VERIFIED {
+                check_lengths(&open.database)?;
+            }
             Ok(open)
         })
     }
@@ -125,6 +131,30 @@ fn check_format(database: &Database) -> Result<(), DiskFailure> {
         Some(CURRENT_FORMAT) => Ok(()),
         Some(_) => Err(DiskFailure::Damaged("another version has written the file")),
         None => Err(DiskFailure::Damaged("the file is not a store of events")),
+    }
+}
+
+/// Checks the lengths of the tables, which the database does not, and fails by only when it writes.
+fn check_lengths(database: &Database) -> Result<(), DiskFailure> {
+    let tx = database.begin_read()?;
+    check_length(&tx.open_table(META)?)?;
+    check_length(&tx.open_table(FLOORS)?)?;
+    check_length(&tx.open_table(LOGS)?)?;
+    check_length(&tx.open_table(EVENTS)?)?;
+    check_length(&tx.open_table(MEMORIES)?)?;
+    check_length(&tx.open_table(MEMORY_ORDER)?)
+}
+
+fn check_length<K: Key, V: Value>(table: &ReadOnlyTable<K, V>) -> Result<(), DiskFailure> {
+    let mut rows = 0;
+    for row in table.iter()? {
+        row?;
+        rows += 1;
+    }
+    if rows == table.len()? {
+        Ok(())
+    } else {
+        Err(DiskFailure::Damaged("the length of a table is wrong"))
     }
 }
 

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use futures::{FutureExt, future::BoxFuture};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::{
+    sync::{OwnedSemaphorePermit, oneshot},
+    task::unconstrained,
+};
 
 use super::{
     DiskShared, StoreOwner,
@@ -146,9 +149,12 @@ async fn request<T>(
 }
 
 /// Waits for room in the queue; `None` if the store is closed.
+///
+/// Appends that are polled one after the other are appended in that order, also by one task that
+/// polls many: the runtime's budget for a task would shuffle them.
 async fn room(shared: &DiskShared, units: u32) -> Option<OwnedSemaphorePermit> {
-    let room = Arc::clone(&shared.room);
-    room.acquire_many_owned(units).await.ok()
+    let room = Arc::clone(&shared.room).acquire_many_owned(units);
+    unconstrained(room).await.ok()
 }
 
 fn send(

@@ -92,7 +92,7 @@ impl DiskStore {
     /// # Errors
     ///
     /// The directory cannot be created, read or written, another store uses it, or the file in it is
-    /// damaged or of another program. Nothing is changed then.
+    /// damaged or of another program.
     pub fn open(path: impl AsRef<Path>, limits: Limits) -> Result<Self, StoreError> {
         let directory = StoreDirectory::open(path.as_ref())?;
         let database = directory
