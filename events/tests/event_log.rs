@@ -14,8 +14,8 @@ use futures::{
     stream::FusedStream,
     task::{ArcWake, noop_waker_ref, waker},
 };
-use wsio::sse::{SseDecoder, SseEvent, SseItem};
 use scripted::Scripted;
+use wsio::sse::{SseDecoder, SseEvent, SseItem};
 use wsio_events::{
     AppendError, EventId, EventLog, EventLogs, FeedOptions, Lagged, Limits, Subscription,
 };

@@ -117,7 +117,8 @@ async fn r7_a_client_that_does_not_read_costs_bounded_memory_and_is_told() {
         let mut slow = begin(transport, server.addr, "/log").await;
         let mut newest = String::new();
         for _ in 0..512 {
-            newest = log.append(SseEvent::new("x".repeat(EVENT))).await.unwrap();
+            let event = SseEvent::new("x".repeat(EVENT));
+            newest = log.append(event).await.unwrap().to_string();
             // Time for the server to send.
             tokio::task::yield_now().await;
         }
@@ -169,7 +170,9 @@ async fn when_the_server_is_shut_down_streams_end() {
     for transport in BOTH {
         feeds.push(begin(transport, addr, "/events?topic=quiet").await);
         let busy = "/events?topic=busy&count=100000&interval_ms=1";
-        feeds.push(begin(transport, addr, busy).await);
+        let mut busy = open(transport, addr, busy).await;
+        busy.item().await.unwrap();
+        feeds.push(busy);
     }
     let ends = async {
         let mut ends = Vec::new();
