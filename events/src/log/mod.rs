@@ -232,7 +232,7 @@ impl EventLog {
             return Ok(Some(oldest.id()));
         }
         let mut state = self.lock();
-        state.window.trim(std::time::Instant::now());
+        state.window.drop_old();
         Ok(state.window.oldest().map(crate::StoredEvent::id))
     }
 

@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::{Mutex, PoisonError},
     task::{Context, Poll, ready},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures::{Stream, future::BoxFuture, stream::FusedStream};
@@ -165,7 +165,7 @@ impl Subscription {
         if self.reading.is_none() {
             let is_known = matches!(self.place, Place::After { is_known: true, .. });
             let mut state = self.log.lock();
-            state.window.trim(Instant::now());
+            state.window.drop_old();
             match state.window.next_after(id) {
                 NextEvent::Event(event) => return Poll::Ready(Some(event)),
                 NextEvent::None if state.window.is_over_after(id) => {
@@ -199,7 +199,7 @@ impl Subscription {
         match state.window.next_after(id) {
             // The store does not have it either; the window's oldest is what is left.
             NextEvent::Older => {
-                state.window.trim(Instant::now());
+                state.window.drop_old();
                 Place::Unknown(id.to_string())
             }
             _ if newest == id => Place::After { id, is_known: true },
@@ -216,7 +216,7 @@ impl Subscription {
             Some(oldest) => (oldest.after(), Some(oldest.id())),
             None => {
                 let mut state = self.log.lock();
-                state.window.trim(Instant::now());
+                state.window.drop_old();
                 let oldest = state.window.oldest().map(StoredEvent::id);
                 (state.window.base(), oldest)
             }

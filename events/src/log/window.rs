@@ -135,8 +135,15 @@ impl LogWindow {
         self.events.push_back((event, now));
     }
 
+    /// Drops the events that are too old by now.
+    pub(crate) fn drop_old(&mut self) {
+        if self.age.is_some() {
+            self.trim(Instant::now());
+        }
+    }
+
     /// Drops the oldest events over the limits.
-    pub(crate) fn trim(&mut self, now: Instant) {
+    fn trim(&mut self, now: Instant) {
         while let Some((oldest, since)) = self.events.front() {
             // The end of the log takes no event's place.
             let events = self.events.len() - usize::from(self.ended_after.is_some());
