@@ -132,11 +132,16 @@ impl Link {
         repeat: Repeat,
         deadline: Instant,
     ) -> Result<Value, CallError> {
+        let mut refusal = None;
         loop {
             let LinkConnection {
                 mut connection,
                 generation,
-            } = self.connected(deadline).await?;
+            } = match (self.connected(deadline).await, refusal.take()) {
+                (Ok(connected), _) => connected,
+                (Err(CallError::Away(None)), Some(error)) => return Err(CallError::Refused(error)),
+                (Err(error), _) => return Err(error),
+            };
             let sending = connection.send_packed_command(command);
             let error = match timeout_at(deadline, sending).await {
                 Ok(Ok(value)) => match value.extract_error() {
@@ -160,13 +165,15 @@ impl Link {
                     }
                 }
             }
+            let is_lost = matches!(advice(&error), Advice::Lost);
             let again = Instant::now() + NOT_READY;
             if again >= deadline {
-                return Err(match advice(&error) {
-                    Advice::Lost => CallError::Lost(error),
-                    _ => CallError::Refused(error),
+                return Err(match is_lost {
+                    true => CallError::Lost(error),
+                    false => CallError::Refused(error),
                 });
             }
+            refusal = Some(error).filter(|_| !is_lost);
             sleep_until(again).await;
         }
     }

@@ -19,15 +19,15 @@ use wsio_redis::{RedisLogs, RedisLogsBuilder};
 mod proxy;
 
 #[allow(unused_imports)]
-pub use proxy::Proxy;
+pub(crate) use proxy::Proxy;
 
 /// The time in which everything happens that is to happen.
-pub const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// A `redis-server` on a free port of this machine, with a directory of its own. It is killed when
 /// this is dropped.
-pub struct RedisServer {
-    pub port: u16,
+pub(crate) struct RedisServer {
+    pub(crate) port: u16,
     child: Option<Child>,
     folder: TempDir,
     options: Vec<String>,
@@ -35,17 +35,17 @@ pub struct RedisServer {
 
 impl RedisServer {
     /// Starts a server that keeps everything in memory.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with("")
     }
 
     /// Starts a server that writes everything to disk before it answers.
-    pub fn with_append_only_file() -> Self {
+    pub(crate) fn with_append_only_file() -> Self {
         Self::with("--appendonly yes --appendfsync always")
     }
 
     /// Starts a server with more options.
-    pub fn with(options: &str) -> Self {
+    pub(crate) fn with(options: &str) -> Self {
         let mut server = Self {
             port: 0,
             child: None,
@@ -64,12 +64,12 @@ impl RedisServer {
         panic!("redis-server does not start");
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
     /// Kills the server as a crash does.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
             child.wait().unwrap();
@@ -77,7 +77,7 @@ impl RedisServer {
     }
 
     /// Starts the killed server again, on the same port and with the same files.
-    pub fn launch_again(&mut self) {
+    pub(crate) fn launch_again(&mut self) {
         assert!(self.launch(), "redis-server does not start again");
     }
 
@@ -124,12 +124,12 @@ impl RedisServer {
     }
 
     /// Sends a command, and returns the answer.
-    pub fn command(&self, command: &str) -> Value {
+    pub(crate) fn command(&self, command: &str) -> Value {
         self.try_command(command).unwrap()
     }
 
     /// Sends a command, and returns the answer.
-    pub fn try_command(&self, command: &str) -> redis::RedisResult<Value> {
+    pub(crate) fn try_command(&self, command: &str) -> redis::RedisResult<Value> {
         let mut connection = redis::Client::open(self.url())?.get_connection()?;
         let mut words = command.split_whitespace();
         let mut command = redis::cmd(words.next().unwrap());
@@ -140,7 +140,7 @@ impl RedisServer {
     }
 
     /// Returns a line of `INFO`.
-    pub fn info(&self, name: &str) -> String {
+    pub(crate) fn info(&self, name: &str) -> String {
         let Value::BulkString(info) = self.command("INFO everything") else {
             panic!("INFO is text");
         };
@@ -150,7 +150,7 @@ impl RedisServer {
     }
 
     /// Makes this a replica of another server, and waits until it has everything.
-    pub fn replicate(&self, master: &Self) {
+    pub(crate) fn replicate(&self, master: &Self) {
         self.command(&format!("REPLICAOF 127.0.0.1 {}", master.port));
         eventually(|| self.info("master_link_status") == "up");
         eventually(|| self.info("master_repl_offset") == master.info("master_repl_offset"));
@@ -164,7 +164,7 @@ impl Drop for RedisServer {
 }
 
 /// Waits until something is so.
-pub fn eventually(mut is_so: impl FnMut() -> bool) {
+pub(crate) fn eventually(mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + SOON;
     while !is_so() {
         assert!(Instant::now() < deadline, "it is not so in time");
@@ -173,7 +173,7 @@ pub fn eventually(mut is_so: impl FnMut() -> bool) {
 }
 
 /// The same without holding the thread.
-pub async fn eventually_async(mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn eventually_async(mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + SOON;
     while !is_so() {
         assert!(Instant::now() < deadline, "it is not so in time");
@@ -182,42 +182,42 @@ pub async fn eventually_async(mut is_so: impl FnMut() -> bool) {
 }
 
 /// Returns options for a test: short times.
-pub fn options(url: &str) -> RedisLogsBuilder {
+pub(crate) fn options(url: &str) -> RedisLogsBuilder {
     RedisLogs::builder(url)
         .timeout(Duration::from_secs(5))
         .probe(Duration::from_millis(100))
 }
 
 /// Connects to a server.
-pub async fn connect(server: &RedisServer) -> EventLogs {
+pub(crate) async fn connect(server: &RedisServer) -> EventLogs {
     options(&server.url()).connect().await.unwrap()
 }
 
 /// Appends an event with this number as its data, and returns its id.
-pub async fn append(log: &EventLog, number: u64) -> String {
+pub(crate) async fn append(log: &EventLog, number: u64) -> String {
     let event = SseEvent::new(number.to_string());
     log.append(event).await.unwrap().to_string()
 }
 
 /// Returns the next event or report, which comes soon.
-pub async fn next(subscription: &mut Subscription) -> Result<String, Lagged> {
+pub(crate) async fn next(subscription: &mut Subscription) -> Result<String, Lagged> {
     let next = timeout(SOON, subscription.next()).await;
     let next = next.expect("an event comes in time");
     next.expect("the log goes on").map(|event| event.data)
 }
 
 /// Returns the next event.
-pub async fn next_number(subscription: &mut Subscription) -> u64 {
+pub(crate) async fn next_number(subscription: &mut Subscription) -> u64 {
     next(subscription).await.unwrap().parse().unwrap()
 }
 
 /// Returns whether there is nothing more right now.
-pub fn is_silent(subscription: &mut Subscription) -> bool {
+pub(crate) fn is_silent(subscription: &mut Subscription) -> bool {
     subscription.next().now_or_never().is_none()
 }
 
 /// Expects events with the numbers of a range, in order, each once.
-pub async fn expect_numbers(subscription: &mut Subscription, numbers: std::ops::Range<u64>) {
+pub(crate) async fn expect_numbers(subscription: &mut Subscription, numbers: std::ops::Range<u64>) {
     for number in numbers {
         assert_eq!(next_number(subscription).await, number);
     }

@@ -13,8 +13,8 @@ use tokio::{
 };
 
 /// Passes connections on to another port of this machine.
-pub struct Proxy {
-    pub port: u16,
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
     target: Arc<watch::Sender<u16>>,
     /// The number of connections so far that pass nothing on from the server.
     deaf: watch::Sender<usize>,
@@ -23,7 +23,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    pub async fn to(target: u16) -> Self {
+    pub(crate) async fn to(target: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let target = Arc::new(watch::Sender::new(target));
@@ -53,22 +53,22 @@ impl Proxy {
         }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
     /// Passes new connections on to another port; those that are there stay where they are.
-    pub fn retarget(&self, port: u16) {
+    pub(crate) fn retarget(&self, port: u16) {
         self.target.send_replace(port);
     }
 
     /// Returns the number of connections so far.
-    pub fn accepted(&self) -> usize {
+    pub(crate) fn accepted(&self) -> usize {
         *self.accepted.borrow()
     }
 
     /// From now on the connections so far bring nothing from the server, though they stay open.
-    pub fn deafen(&self) {
+    pub(crate) fn deafen(&self) {
         self.deaf.send_replace(self.accepted());
     }
 }
