@@ -40,20 +40,22 @@ mod log;
 mod logs;
 mod name;
 mod store;
+mod window;
 
 pub use self::{
     error::{AppendError, StoreError},
     event::{NewEvent, StoredEvent},
     feed::{EventFeed, EventSocket, FeedEnd, FeedOptions},
     id::{EventId, InvalidEventId},
-    limits::Limits,
-    log::{EventLog, Lagged, LogTail, PendingWakes, Subscription, TailGap},
+    limits::{Limits, WindowLimits},
+    log::{EventLog, Lagged, Subscription},
     logs::{EventLogs, OpenError},
     name::{InvalidLogName, LogName},
     store::{
         EventStore, MemoryStore, OpenedLog, Page, PageLimits, SourceClaim, SourceGrant,
-        SourceTable, StoredLog, WindowLimits,
+        SourceTable, StoredLog,
     },
+    window::{LogTail, PendingWakes, TailGap},
 };
 
 #[cfg(doctest)]

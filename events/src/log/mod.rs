@@ -1,21 +1,18 @@
 //! A log of events that many append to and many read.
 
 mod subscription;
-mod window;
 
 use std::{fmt, sync::Arc};
 
 use wsio::sse::SseEvent;
 
-pub(crate) use self::window::LogCell;
-use self::{subscription::Place, window::LogState};
-pub use self::{
-    subscription::{Lagged, Subscription},
-    window::{LogTail, PendingWakes, TailGap},
-};
+use self::subscription::Place;
+pub use self::subscription::{Lagged, Subscription};
 use crate::{
-    AppendError, EventId, EventStore, Limits, LogName, NewEvent, PageLimits, StoreError, StoredLog,
+    AppendError, EventId, EventStore, Limits, LogName, LogTail, NewEvent, PageLimits, StoreError,
+    StoredLog,
     store::MemoryLog,
+    window::{LogCell, LogState},
 };
 
 /// A bounded log of events: it gives each an id, and lets any number of subscribers resume after

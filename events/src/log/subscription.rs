@@ -15,8 +15,7 @@ use serde::Serialize;
 use tokio::time::{Sleep, sleep};
 use wsio::sse::SseEvent;
 
-use super::window::NextEvent;
-use crate::{EventId, EventLog, Page, PageLimits, StoreError, StoredEvent};
+use crate::{EventId, EventLog, Page, PageLimits, StoreError, StoredEvent, window::NextEvent};
 
 /// The most that a subscription reads from a store at a time, and holds until it is yielded.
 const PAGE: PageLimits = PageLimits {

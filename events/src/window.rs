@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{EventId, StoredEvent, WindowLimits};
+use crate::{EventId, StoredEvent, limits::WindowLimits};
 
 /// The newest events of a log.
 ///
