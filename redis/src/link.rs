@@ -11,7 +11,7 @@ use redis::{
 };
 use tokio::{
     sync::{Notify, mpsc, watch},
-    task::JoinHandle,
+    task::{JoinHandle, unconstrained},
     time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
 
@@ -26,8 +26,9 @@ const LIVED: Duration = Duration::from_secs(2);
 /// The delay after which a command is repeated that Redis was not ready for.
 const NOT_READY: Duration = Duration::from_millis(50);
 
-/// The number of commands that wait to be written.
-const QUEUE: usize = 1024;
+/// The number of commands that wait to be written. Up to this number they stay in the order in which
+/// they were begun.
+const QUEUE: usize = 1 << 16;
 
 /// A handler of what Redis sends without being asked.
 pub(crate) type PushHandler = Arc<dyn Fn(&[Value]) + Send + Sync>;
@@ -63,13 +64,20 @@ pub(crate) enum Repeat {
 }
 
 impl Link {
-    /// Begins to connect. `pushes` is called for each message of a channel.
-    pub(crate) fn new(client: Client, attempt: Duration, pushes: PushHandler) -> Self {
+    /// Begins to connect. The scripts are loaded first, so that commands are executed in the order in
+    /// which they are sent. `pushes` is called for each message of a channel.
+    pub(crate) fn new(
+        client: Client,
+        attempt: Duration,
+        scripts: &'static [&'static Script],
+        pushes: PushHandler,
+    ) -> Self {
         let (state_in, state) = watch::channel(LinkState::Down(None));
         let (suspects, suspects_out) = mpsc::unbounded_channel();
         let dialer = Dialer {
             client,
             attempt,
+            scripts,
             pushes,
         };
         Self {
@@ -142,7 +150,8 @@ impl Link {
                 (Err(CallError::Away(None)), Some(error)) => return Err(CallError::Refused(error)),
                 (Err(error), _) => return Err(error),
             };
-            let sending = connection.send_packed_command(command);
+            // In the order in which they are begun, also those of a task that has used up its turn.
+            let sending = unconstrained(connection.send_packed_command(command));
             let error = match timeout_at(deadline, sending).await {
                 Ok(Ok(value)) => match value.extract_error() {
                     Ok(value) => return Ok(value),
@@ -253,6 +262,7 @@ fn is_server(error: &RedisError, kind: ServerErrorKind) -> bool {
 struct Dialer {
     client: Client,
     attempt: Duration,
+    scripts: &'static [&'static Script],
     pushes: PushHandler,
 }
 
@@ -274,9 +284,19 @@ impl Dialer {
             .set_connection_timeout(None)
             .set_pipeline_buffer_size(QUEUE)
             .set_push_sender(on_push);
-        let dialing = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config);
+        let dialing = async {
+            let client = &self.client;
+            let dialing = client.get_multiplexed_async_connection_with_config(&config);
+            let mut connection = dialing.await?;
+            for script in self.scripts {
+                let load = script.load();
+                connection
+                    .send_packed_command(&load)
+                    .await?
+                    .extract_error()?;
+            }
+            Ok(connection)
+        };
         match timeout(self.attempt, dialing).await {
             Ok(dialed) => dialed,
             Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),

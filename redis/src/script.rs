@@ -29,6 +29,9 @@ pub(crate) static PAGE: Script = script!("scripts/page.lua");
 pub(crate) static AUDIT: Script = script!("scripts/audit.lua");
 pub(crate) static SOURCE: Script = script!("scripts/source.lua");
 
+/// All scripts.
+pub(crate) static ALL: [&Script; 5] = [&APPEND, &OPEN, &PAGE, &AUDIT, &SOURCE];
+
 impl Script {
     /// Begins a call with the keys; the arguments are to be added.
     pub(crate) fn call(&self, keys: &[&str]) -> Cmd {

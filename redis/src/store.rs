@@ -18,6 +18,7 @@ use crate::{
     keys::LogKeys,
     link::{self, Link},
     reply::Appended,
+    script,
     tail::Tail,
 };
 
@@ -46,7 +47,7 @@ impl RedisStore {
         let address = client.get_connection_info().addr().to_string();
         let time = options.timeout;
         let nothing = Arc::new(|_: &[Value]| {});
-        let commands = Link::new(client.clone(), time, nothing);
+        let commands = Link::new(client.clone(), time, &script::ALL, nothing);
         let deadline = Instant::now() + time.min(Duration::from_secs(1 << 30));
         let cannot = CallError::into_store;
         commands.first(deadline).await.map_err(cannot)?;
@@ -59,7 +60,7 @@ impl RedisStore {
         let (channels, work) = Channels::new(&options.prefix, process);
         let receiver = Arc::clone(&channels);
         let pushes = Arc::new(move |message: &[Value]| receiver.receive(message));
-        let tail = Link::new(client, time, pushes);
+        let tail = Link::new(client, time, &[], pushes);
         let tail = Tail::new(&channels, tail, &engine, work, options.probe);
         channels.first(&engine).await.map_err(cannot)?;
         Ok(Self(Arc::new(Hub {
@@ -68,7 +69,10 @@ impl RedisStore {
             _tail: tail,
             prefix: options.prefix,
             address,
-            window: options.window,
+            window: WindowLimits {
+                events: options.window.events.min(options.limits.events),
+                bytes: options.window.bytes.min(options.limits.bytes),
+            },
         })))
     }
 }
