@@ -22,3 +22,13 @@ pub use self::{
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(test)]
+extern crate self as wsio_redis;
+
+#[cfg(test)]
+mod source_tests;
+
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
