@@ -153,7 +153,7 @@ async fn r8_the_engine_answers_as_the_table_in_memory() {
         random ^= random << 17;
         let claim = claim(&(random % 3).to_string(), random / 3 % 3);
         let seen = random / 64 % 100;
-        let server = usize::from(random / 32 % 2 == 0);
+        let server = usize::from((random / 32).is_multiple_of(2));
         match random / 1024 % 3 {
             0 => assert_eq!(servers.claim(server, &claim).await, table.claim(&claim)),
             1 => assert_eq!(
