@@ -41,6 +41,26 @@ async fn d2_dropped_appends_leave_the_queue_as_it_was() {
     join_all(appends).await;
 }
 
+#[tokio::test]
+async fn d2_dropping_the_store_writes_what_was_accepted() {
+    let dir = TestDir::new();
+    for round in 1..=5 {
+        let logs = open(&dir, Limits::new());
+        let log = logs.open("job").await.unwrap();
+        let mut appends: Vec<_> = (0..100)
+            .map(|number| log.append(SseEvent::new(number.to_string())).boxed())
+            .collect();
+        for append in &mut appends {
+            let _ = append.now_or_never();
+        }
+        drop(appends);
+        drop((log, logs));
+        let logs = open(&dir, Limits::new());
+        let log = logs.open("job").await.unwrap();
+        assert_eq!(kept(&log).await.len(), round * 100);
+    }
+}
+
 const CHILD: &str = "WSIO_DISK_LOAD_CHILD";
 
 /// In a process of its own, whose memory is that of the store.
