@@ -23,7 +23,12 @@ async fn written(dir: &TestDir) -> Vec<(EventId, String)> {
 
 /// Opens a file that may be damaged: it is refused for good, or nothing is missing.
 /// Returns whether it is refused.
-async fn is_refused(dir: &TestDir, content: &[u8], events: &[(EventId, String)], how: &str) -> bool {
+async fn is_refused(
+    dir: &TestDir,
+    content: &[u8],
+    events: &[(EventId, String)],
+    how: &str,
+) -> bool {
     fs::write(dir.file(), content).unwrap();
     match DiskStore::open(dir.store(), Limits::new()) {
         Err(error) => {
@@ -52,7 +57,21 @@ async fn d2_a_file_that_is_cut_off_is_refused() {
     let events = written(&dir).await;
     let file = fs::read(dir.file()).unwrap();
     let len = file.len();
-    for cut in [0, 1, 8, 100, 511, 512, 4095, 4096, 4097, len / 4, len / 2, len - 4096, len - 1] {
+    for cut in [
+        0,
+        1,
+        8,
+        100,
+        511,
+        512,
+        4095,
+        4096,
+        4097,
+        len / 4,
+        len / 2,
+        len - 4096,
+        len - 1,
+    ] {
         let how = format!("cut to {cut} of {len}");
         assert!(is_refused(&dir, &file[..cut], &events, &how).await, "{how}");
     }
@@ -67,7 +86,11 @@ async fn d2_a_file_of_another_program_is_refused() {
     let noise: Vec<u8> = (0..100_000).map(|_| numbers.next() as u8).collect();
     let text = "All work and no play makes Jack a dull boy.\n".repeat(5000);
     let zeros = vec![0; 1 << 20];
-    for (how, content) in [("noise", &noise[..]), ("text", text.as_bytes()), ("zeros", &zeros)] {
+    for (how, content) in [
+        ("noise", &noise[..]),
+        ("text", text.as_bytes()),
+        ("zeros", &zeros),
+    ] {
         assert!(is_refused(&dir, content, &events, how).await, "{how}");
     }
     // A database, but not of events.

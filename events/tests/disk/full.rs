@@ -53,7 +53,11 @@ async fn d5_a_full_disk_refuses_events_and_loses_none() {
         // Room for some more.
         let used = fs::metadata(dir.file()).unwrap().len();
         let free = 200_000 * (round + 1);
-        fs::write(&filler, vec![0; ((8 << 20) - used.min(7 << 20) - free) as usize]).ok();
+        fs::write(
+            &filler,
+            vec![0; ((8 << 20) - used.min(7 << 20) - free) as usize],
+        )
+        .ok();
         let mut refused = 0;
         while refused < 3 {
             let data = format!("{round} {} {}", expected.len(), "x".repeat(10_000));
@@ -95,7 +99,11 @@ async fn resume(log: &wsio_events::EventLog, data: &str) {
     let start = Instant::now();
     while let Err(error) = log.append(SseEvent::new(data)).await {
         assert!(!error.is_uncertain(), "{}", causes(&error));
-        assert!(start.elapsed() < Duration::from_secs(20), "{}", causes(&error));
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "{}",
+            causes(&error)
+        );
         sleep(Duration::from_millis(20)).await;
     }
 }

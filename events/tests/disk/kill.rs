@@ -86,7 +86,11 @@ async fn check(log: &EventLog, acknowledged: &mut Acknowledged, round: u64) {
     let mut data: Vec<_> = kept.iter().map(|(_, data)| data).collect();
     data.sort_unstable();
     data.dedup();
-    assert_eq!(data.len(), kept.len(), "round {round}: an event is there twice");
+    assert_eq!(
+        data.len(),
+        kept.len(),
+        "round {round}: an event is there twice"
+    );
     let Some((oldest, _)) = kept.first() else {
         assert!(acknowledged.is_empty());
         return;
@@ -96,7 +100,10 @@ async fn check(log: &EventLog, acknowledged: &mut Acknowledged, round: u64) {
     let mut next_kept = kept.iter();
     for event in &*acknowledged {
         let is_there = next_kept.any(|kept| kept == event);
-        assert!(is_there, "round {round}: {event:?} was acknowledged, and is not there");
+        assert!(
+            is_there,
+            "round {round}: {event:?} was acknowledged, and is not there"
+        );
     }
     // A client that has seen the last one resumes, whatever was not acknowledged.
     if let Some((last, _)) = acknowledged.last() {
@@ -114,7 +121,11 @@ async fn check(log: &EventLog, acknowledged: &mut Acknowledged, round: u64) {
 
 fn start_child(path: &Path, round: u64) -> Child {
     Command::new(env::current_exe().unwrap())
-        .args(["--exact", "kill::child_appends_until_it_is_killed", "--nocapture"])
+        .args([
+            "--exact",
+            "kill::child_appends_until_it_is_killed",
+            "--nocapture",
+        ])
         .env(PATH, path)
         .env(ROUND, round.to_string())
         .stdout(Stdio::piped())
@@ -126,7 +137,10 @@ fn wait_for(output: &mut impl BufRead, text: &str) {
     let mut line = String::new();
     while !line.contains(text) {
         line.clear();
-        assert!(output.read_line(&mut line).unwrap() > 0, "the child has ended");
+        assert!(
+            output.read_line(&mut line).unwrap() > 0,
+            "the child has ended"
+        );
     }
 }
 
@@ -169,7 +183,10 @@ async fn child_appends_until_it_is_killed() {
 async fn append_for_ever(log: EventLog, writer: String) {
     let name = log.name().unwrap().to_string();
     for number in 0_u64.. {
-        let data = format!("{writer} {number} {}", "x".repeat((number * 37 % 2000) as usize));
+        let data = format!(
+            "{writer} {number} {}",
+            "x".repeat((number * 37 % 2000) as usize)
+        );
         let key = format!("{writer} {number}");
         let id = match number % 3 {
             0 => log.append_once(&key, SseEvent::new(&*data)).await,

@@ -1,11 +1,6 @@
 //! Many appends: room, memory, dropped futures.
 
-use std::{
-    env, fs,
-    process::Command,
-    sync::Arc,
-    time::Instant,
-};
+use std::{env, fs, process::Command, sync::Arc, time::Instant};
 
 use futures::{FutureExt, StreamExt, future::join_all, stream};
 use wsio::sse::SseEvent;
@@ -68,7 +63,11 @@ async fn child_appends_many_events() {
     let Some(path) = env::var_os(CHILD) else {
         return;
     };
-    const EVENTS: usize = if cfg!(debug_assertions) { 200_000 } else { 1_000_000 };
+    const EVENTS: usize = if cfg!(debug_assertions) {
+        200_000
+    } else {
+        1_000_000
+    };
     let store = wsio_events::DiskStore::open(path, Limits::new()).unwrap();
     let logs = wsio_events::EventLogs::with_store(store);
     let log = logs.open("job").await.unwrap();
@@ -79,7 +78,10 @@ async fn child_appends_many_events() {
     let took = start.elapsed();
     let after = resident();
     println!("{EVENTS} events in {took:?}; {before} KiB of memory before, {after} KiB after");
-    assert!(after < before + (16 << 10), "{before} KiB before, {after} KiB after");
+    assert!(
+        after < before + (16 << 10),
+        "{before} KiB before, {after} KiB after"
+    );
     assert!(after < 96 << 10, "{after} KiB");
 }
 
@@ -92,6 +94,9 @@ async fn fill(log: &EventLog, events: usize) {
 /// Returns the memory of this process, in KiB.
 fn resident() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS"))
+        .unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

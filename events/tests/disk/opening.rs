@@ -27,7 +27,11 @@ fn d6_a_directory_that_cannot_be_used_is_an_error() {
     let dir = TestDir::new();
     let missing = dir.path().join("missing").join("events");
     let error = DiskStore::open(&missing, Limits::new()).unwrap_err();
-    assert!(causes(&error).contains("cannot be created"), "{}", causes(&error));
+    assert!(
+        causes(&error).contains("cannot be created"),
+        "{}",
+        causes(&error)
+    );
     assert!(!missing.exists());
 
     let file = dir.path().join("file");
@@ -38,7 +42,11 @@ fn d6_a_directory_that_cannot_be_used_is_an_error() {
     for name in ["lock", "events.redb", "events.new"] {
         fs::create_dir_all(dir.store().join(name)).unwrap();
         let error = DiskStore::open(dir.store(), Limits::new()).unwrap_err();
-        assert!(causes(&error).contains("irectory"), "{name}: {}", causes(&error));
+        assert!(
+            causes(&error).contains("irectory"),
+            "{name}: {}",
+            causes(&error)
+        );
         fs::remove_dir_all(dir.store()).unwrap();
     }
 }
@@ -48,9 +56,17 @@ fn d6_a_directory_that_cannot_be_used_is_an_error() {
 #[test]
 fn d6_a_directory_without_permission_is_an_error() {
     let error = DiskStore::open("/proc/wsio-events", Limits::new()).unwrap_err();
-    assert!(causes(&error).contains("cannot be created"), "{}", causes(&error));
+    assert!(
+        causes(&error).contains("cannot be created"),
+        "{}",
+        causes(&error)
+    );
     let error = DiskStore::open("/proc/self", Limits::new()).unwrap_err();
-    assert!(causes(&error).contains("cannot be used"), "{}", causes(&error));
+    assert!(
+        causes(&error).contains("cannot be used"),
+        "{}",
+        causes(&error)
+    );
 }
 
 #[test]

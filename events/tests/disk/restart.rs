@@ -161,7 +161,15 @@ async fn d3_the_end_of_a_log_outlives_a_restart() {
 #[tokio::test]
 async fn d6_a_log_may_have_any_name() {
     let dir = TestDir::new();
-    let names = ["a", "A", "ä/..\\\0", "../../etc/passwd", &"x".repeat(255), "🦀", " "];
+    let names = [
+        "a",
+        "A",
+        "ä/..\\\0",
+        "../../etc/passwd",
+        &"x".repeat(255),
+        "🦀",
+        " ",
+    ];
     let logs = open(&dir, Limits::new());
     for name in names {
         append(&logs.open(name).await.unwrap(), name).await;
@@ -189,6 +197,10 @@ async fn d2_events_of_any_size_come_back_as_they_were() {
     drop((log, logs));
     let logs = open(&dir, Limits::new());
     let log = logs.open("job").await.unwrap();
-    let lens: Vec<_> = kept(&log).await.iter().map(|(_, data)| data.len()).collect();
+    let lens: Vec<_> = kept(&log)
+        .await
+        .iter()
+        .map(|(_, data)| data.len())
+        .collect();
     assert_eq!(lens, sizes);
 }

@@ -30,7 +30,11 @@ async fn d6_the_newest_events_are_kept_over_restarts() {
     let logs = open(&dir, Limits::new().events(10));
     let log = logs.open("job").await.unwrap();
     append(&log, "one more").await;
-    assert_eq!(kept(&log).await.len(), 10, "the limits of this opening hold");
+    assert_eq!(
+        kept(&log).await.len(),
+        10,
+        "the limits of this opening hold"
+    );
 }
 
 #[tokio::test]
@@ -154,7 +158,11 @@ async fn d2_keys_are_forgotten_after_their_time_and_over_their_number() {
     for number in 1..=10 {
         once(number.to_string()).await;
     }
-    assert_ne!(once("0".to_owned()).await, first, "the eleventh is one too many");
+    assert_ne!(
+        once("0".to_owned()).await,
+        first,
+        "the eleventh is one too many"
+    );
     let last = once("10".to_owned()).await;
     assert_eq!(once("10".to_owned()).await, last);
     sleep(Duration::from_millis(400)).await;

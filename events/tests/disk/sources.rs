@@ -173,9 +173,7 @@ async fn r8_a_report_and_a_release_are_in_order() {
 #[tokio::test]
 async fn r8_the_sources_that_are_remembered_are_bounded() {
     let dir = TestDir::new();
-    let limits = Limits::new()
-        .sources(10)
-        .memory(Duration::from_millis(500));
+    let limits = Limits::new().sources(10).memory(Duration::from_millis(500));
     let (_handle, log) = open(&dir, limits).await;
     for source in 0..15_u64 {
         let name = source.to_string();

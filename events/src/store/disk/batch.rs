@@ -48,8 +48,7 @@ impl<'t> StoreTables<'t> {
         name: &LogName,
         record: &LogRecord,
     ) -> Result<(), DiskFailure> {
-        self.logs
-            .insert(name.as_str(), &record.encode(name)[..])?;
+        self.logs.insert(name.as_str(), &record.encode(name)[..])?;
         Ok(())
     }
 
@@ -66,7 +65,8 @@ impl<'t> StoreTables<'t> {
             let (key, row) = row?;
             let (_, epoch, number) = key.value();
             let row = EventRow::decode(row.value())?;
-            let is_over = record.events > limits.events as u64 || record.bytes > limits.bytes as u64;
+            let is_over =
+                record.events > limits.events as u64 || record.bytes > limits.bytes as u64;
             if !(is_over && record.events > 1 || row.time < too_old) {
                 break;
             }
@@ -231,8 +231,7 @@ impl<'t> WriteBatch<'t> {
         let too_old = too_old(self.now, &self.limits);
         let mut appended = Vec::with_capacity(self.logs.len());
         for (name, mut log) in self.logs {
-            self.tables
-                .trim(&mut log.record, &self.limits, too_old)?;
+            self.tables.trim(&mut log.record, &self.limits, too_old)?;
             self.tables.write_record(&name, &log.record)?;
             if !log.appended.is_empty() {
                 appended.push((name, log.appended));

@@ -312,7 +312,8 @@ impl Committer {
                 Ok(page) if page.events.is_empty() => return,
                 Ok(page) => {
                     let pushed = tail.push(page.events.iter().cloned());
-                    let _: PendingWakes = pushed.unwrap_or_else(|_| tail.push_after_gap(page.events));
+                    let _: PendingWakes =
+                        pushed.unwrap_or_else(|_| tail.push_after_gap(page.events));
                     if tail.newest() == after {
                         return;
                     }

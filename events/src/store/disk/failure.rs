@@ -87,7 +87,13 @@ macro_rules! from_engine {
     )*};
 }
 
-from_engine!(CommitError, DatabaseError, StorageError, TableError, TransactionError);
+from_engine!(
+    CommitError,
+    DatabaseError,
+    StorageError,
+    TableError,
+    TransactionError
+);
 
 impl From<io::Error> for DiskFailure {
     fn from(error: io::Error) -> Self {

@@ -17,9 +17,7 @@ use redb::{
 
 use super::{
     failure::DiskFailure,
-    schema::{
-        BIRTH, CURRENT_FORMAT, EVENTS, FLOORS, FORMAT, LOGS, MEMORIES, MEMORY_ORDER, META,
-    },
+    schema::{BIRTH, CURRENT_FORMAT, EVENTS, FLOORS, FORMAT, LOGS, MEMORIES, MEMORY_ORDER, META},
 };
 use crate::StoreError;
 
@@ -52,7 +50,9 @@ impl StoreDirectory {
         let failed = |what| move |error: io::Error| StoreError::new(what).with_source(error);
         match fs::create_dir(path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(failed("the directory of the events cannot be created")(error));
+                return Err(failed("the directory of the events cannot be created")(
+                    error,
+                ));
             }
             _ => (),
         }
@@ -64,7 +64,8 @@ impl StoreDirectory {
             .open(path.join("lock"))
             .map_err(failed("the directory of the events cannot be used"))?;
         let lock = FileBackend::new(lock).map_err(|error| {
-            DiskFailure::from(error).into_store_error("the directory of the events cannot be locked")
+            DiskFailure::from(error)
+                .into_store_error("the directory of the events cannot be locked")
         })?;
         Ok(Self {
             path: path.to_owned(),

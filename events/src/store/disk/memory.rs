@@ -122,7 +122,8 @@ impl Remembered<'_> {
         for kind in [RememberedKind::Key, RememberedKind::Source] {
             let texts = (log, kind as u8, "")..(log, kind as u8 + 1, "");
             self.memories.retain_in(texts, |_, _| false)?;
-            self.order.retain_in(in_log(log, kind as u8), |_, _| false)?;
+            self.order
+                .retain_in(in_log(log, kind as u8), |_, _| false)?;
         }
         Ok(())
     }

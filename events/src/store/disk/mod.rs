@@ -190,10 +190,7 @@ impl DiskShared {
         &self,
         call: impl FnOnce(&OpenDatabase) -> Result<T, DiskFailure>,
     ) -> Result<T, DiskFailure> {
-        let database = self
-            .database
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let database = database.as_ref().ok_or(DiskFailure::Unavailable)?;
         DiskFailure::guard(|| call(database))
     }

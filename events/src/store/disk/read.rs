@@ -97,7 +97,8 @@ impl LogSnapshot {
             let (key, row) = row?;
             let (_, epoch, number) = key.value();
             let row = EventRow::decode(row.value())?;
-            if row.time < too_old || !page.add(row.event(record.log, EventId::new(epoch, number))?) {
+            if row.time < too_old || !page.add(row.event(record.log, EventId::new(epoch, number))?)
+            {
                 break;
             }
         }
@@ -132,7 +133,10 @@ pub(super) fn read_page(
     let mut is_any_old = false;
     if after < newest {
         let first = EventId::new(after.epoch, after.number.saturating_add(1));
-        for row in reader.events.range(key(&record, first)..=key(&record, newest))? {
+        for row in reader
+            .events
+            .range(key(&record, first)..=key(&record, newest))?
+        {
             let (key, row) = row?;
             let (_, epoch, number) = key.value();
             let row = EventRow::decode(row.value())?;
