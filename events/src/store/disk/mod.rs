@@ -8,6 +8,7 @@ mod log;
 mod memory;
 mod open_logs;
 mod read;
+mod request;
 mod schema;
 mod sweep;
 
@@ -28,12 +29,13 @@ use tokio::sync::Semaphore;
 
 use self::{
     batch::micros,
-    committer::{Committer, DiskRequest, QUEUE_UNITS},
+    committer::Committer,
     failure::DiskFailure,
     file::{OpenDatabase, StoreDirectory},
     log::DiskLog,
     open_logs::OpenLogs,
     read::ReadJob,
+    request::{DiskRequest, QUEUE_UNITS},
 };
 use crate::{EventStore, Limits, LogName, LogTail, OpenedLog, StoreError};
 
