@@ -42,6 +42,9 @@ mod name;
 mod store;
 mod window;
 
+#[cfg(feature = "disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
+pub use self::store::DiskStore;
 pub use self::{
     error::{AppendError, StoreError},
     event::{NewEvent, StoredEvent},

@@ -309,6 +309,11 @@ pub(crate) fn client(url: &str) -> Result<Client, RedisError> {
     let info = Client::open(url)?.get_connection_info().clone();
     let settings = info.redis_settings().clone();
     let settings = settings.set_protocol(ProtocolVersion::RESP3);
+    #[cfg(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))]
+    if matches!(info.addr(), redis::ConnectionAddr::TcpTls { .. }) {
+        // Where several implementations are compiled in and none is chosen, rustls would panic.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
     Client::open(info.set_redis_settings(settings))
 }
 

@@ -295,6 +295,41 @@ async fn d5_an_append_waits_for_an_engine_that_is_soon_back() {
     assert!(is_silent(&mut live));
 }
 
+/// The engine crashes in the middle of appends: what it has acknowledged is there, and nobody is told
+/// anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d5_an_engine_that_is_killed_again_and_again_loses_and_repeats_nothing() {
+    let mut redis = RedisServer::with_append_only_file();
+    let (one, other) = (connect(&redis).await, connect(&redis).await);
+    let (log, elsewhere) = (one.open("a").await.unwrap(), other.open("a").await.unwrap());
+    let begin = log.newest();
+    let mut live = [log.subscribe(None), elsewhere.subscribe(None)];
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let appending = tokio::spawn(async move {
+        let mut number = 0;
+        while !*stopped.borrow() {
+            append(&log, number).await;
+            number += 1;
+        }
+        number
+    });
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        redis.kill();
+        redis.launch_again();
+    }
+    stop.send_replace(true);
+    let count = appending.await.unwrap();
+    assert!(count > 100, "{count}");
+    let mut returns = elsewhere.subscribe(Some(&begin.to_string()));
+    let [one, other] = &mut live;
+    for subscription in [one, other, &mut returns] {
+        expect_numbers(subscription, 0..count).await;
+        assert!(is_silent(subscription));
+    }
+    assert!(elsewhere.newest().epoch > begin.epoch);
+}
+
 /// Connections are killed all the time; every event under a key is there once, and in order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn d5_killed_connections_lose_and_repeat_nothing() {
@@ -550,6 +585,26 @@ async fn d5_a_lost_message_is_noticed() {
         }
     });
     noticed.await.unwrap();
+}
+
+/// Redis does what it is told before it can fail; a stream that others have written to is none.
+#[tokio::test]
+async fn d5_a_log_that_others_have_written_to_answers_with_errors_and_never_with_half_an_append() {
+    let redis = RedisServer::start();
+    let logs = connect(&redis).await;
+    redis.command("SET wsio:{b}:meta text");
+    assert!(logs.open("b").await.is_err());
+    let log = logs.open("a").await.unwrap();
+    append(&log, 0).await;
+    redis.command("RENAME wsio:{a}:events kept");
+    redis.command("SET wsio:{a}:events text");
+    let error = refused(&log).await;
+    assert!(chain(&error).contains("WRONGTYPE"), "{}", chain(&error));
+    assert_eq!(log.newest().number, 1);
+    redis.command("RENAME kept wsio:{a}:events");
+    append(&log, 1).await;
+    expect_numbers(&mut log.subscribe_from_oldest(), 0..2).await;
+    assert_eq!(log.newest().number, 2);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The places where events are kept: the seam between a log and its engine.
 
+#[cfg(feature = "disk")]
+mod disk;
 mod memory;
 mod sources;
 
@@ -7,6 +9,9 @@ use std::fmt;
 
 use futures::future::BoxFuture;
 
+#[cfg(feature = "disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
+pub use self::disk::DiskStore;
 pub(crate) use self::memory::MemoryLog;
 pub use self::{
     memory::MemoryStore,
