@@ -161,11 +161,14 @@ async fn d5_a_promoted_replica_that_lacks_events_is_noticed_by_exactly_those_bey
     expect_numbers(&mut beyond, 3..5).await;
     proxy.retarget(replica.port);
     master.kill();
+    // By a server that knows nothing of what is lost.
+    let newcomer = connect(&replica).await.open("a").await.unwrap();
     for number in 5..8 {
-        append(&log, number).await;
+        append(&newcomer, number).await;
     }
     // Those beyond the fork.
-    eventually_async(|| log.newest() == elsewhere.newest() && log.newest().number == 3).await;
+    let newest = newcomer.newest();
+    eventually_async(|| [&log, &elsewhere].iter().all(|log| log.newest() == newest)).await;
     assert!(next(&mut beyond).await.is_err());
     expect_numbers(&mut beyond, 5..8).await;
     for id in &ids[3..] {
@@ -235,6 +238,13 @@ async fn d5_an_older_history_in_the_same_engine_is_noticed() {
     append(&log, 2).await;
     assert!(next(&mut live).await.is_err());
     assert_eq!(next_number(&mut live).await, 2);
+    // Now the epoch is older as well.
+    for key in ["events", "meta"] {
+        redis.command(&format!("COPY old-a-{key} wsio:{{a}}:{key} REPLACE"));
+    }
+    append(&log, 3).await;
+    assert!(next(&mut live).await.is_err());
+    assert_eq!(next_number(&mut live).await, 3);
     // Another server knows nothing of what was lost; the comparison tells it.
     eventually_async(|| redis.command("HEXISTS wsio:{b}:meta lost") == redis::Value::Int(1)).await;
     let newcomer = connect(&redis).await.open("b").await.unwrap();
@@ -537,6 +547,8 @@ async fn d5_a_wedged_tail_is_found_and_replaced() {
     assert_eq!(next_number(&mut live).await, 1);
     append(&other, 2).await;
     assert_eq!(next_number(&mut live).await, 2);
+    // Both connections are new.
+    eventually_async(|| proxy.accepted() >= 4).await;
 }
 
 /// The commands go to the new master, the tail still hangs on the old one.
@@ -557,6 +569,8 @@ async fn d5_a_tail_on_another_server_than_the_commands_is_found_and_replaced() {
     let other = connect(&second).await.open("a").await.unwrap();
     append(&other, 1).await;
     assert_eq!(next_number(&mut live).await, 1);
+    // Both connections are new.
+    eventually_async(|| proxy.accepted() >= 4).await;
 }
 
 /// A message that is lost although both connections are well is found by the comparison.
