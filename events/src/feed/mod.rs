@@ -1,6 +1,7 @@
 //! A log as the bytes of an event stream.
 
 mod socket;
+mod upstream;
 
 use std::{
     convert::Infallible,
@@ -22,7 +23,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::codec::Encoder;
 use wsio::sse::{SseCodec, SseEvent, SseItem};
 
-pub use self::socket::EventSocket;
+pub use self::{socket::EventSocket, upstream::UpstreamEvent};
 use crate::{EventLog, Lagged, Subscription, event::carried};
 
 /// The size, in bytes, from which on a chunk is not filled further. A chunk for each event would
