@@ -1,0 +1,70 @@
+//! An engine that comes back without its history: no client is given a silent gap.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{env, sync::Arc, time::Duration};
+
+use futures::future::join_all;
+use tokio::time::timeout;
+use wsio::sse::Reconnect;
+use wsio_axum::Server;
+use wsio_demo_exchange::chat::{Chat, Heard};
+use wsio_demo_fleet::{Fleet, FleetOptions, Wire};
+
+/// The lines that each client says before the loss, and after it.
+const LINES: u64 = 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d5_an_engine_that_has_lost_its_history_is_noticed_on_every_server() {
+    timeout(Duration::from_secs(60), lose()).await.unwrap();
+}
+
+async fn lose() {
+    let fleet = Fleet::start(FleetOptions {
+        engine: env::var_os("REDIS_SERVER")
+            .unwrap_or("redis-server".into())
+            .into(),
+        server: env!("CARGO_BIN_EXE_wsio-demo").into(),
+        args: vec!["server".into()],
+        servers: 3,
+    });
+    let fleet = Arc::new(fleet.await.unwrap());
+    let routes = Wire::to_servers(Arc::clone(&fleet)).routes();
+    let site = Server::builder().routes(routes).grace(Duration::ZERO);
+    let site = site.start("127.0.0.1:0").await.unwrap();
+    let chat = |number: usize| {
+        let reconnect = Reconnect::new().delay(Duration::from_millis(50));
+        Chat::new(
+            &format!("ws://{}", site.addr),
+            &format!("client{number}"),
+            reconnect,
+        )
+    };
+    // One on each server.
+    let mut chats: Vec<Chat> = (0..3).map(chat).collect();
+
+    let lagged = join_all(chats.iter_mut().map(talk)).await;
+    assert_eq!(lagged, [0; 3]);
+    fleet.start_engine_empty().await.unwrap();
+    let lagged = join_all(chats.iter_mut().map(talk)).await;
+    assert_eq!(lagged, [1; 3]);
+    for chat in &chats {
+        // A line that the engine had lost before its client knew that it was kept is kept again.
+        let figures = chat.figures();
+        assert!(figures.authors.iter().all(|it| it.gaps == 0), "{figures:?}");
+    }
+    site.shutdown().await;
+}
+
+/// Says some lines, waits until they have come back, and returns how often the client was told that
+/// it lagged.
+async fn talk(chat: &mut Chat) -> u64 {
+    for _ in 0..LINES {
+        chat.say("a line").unwrap();
+    }
+    while chat.unconfirmed() > 0 {
+        if let Heard::Unreadable(error) = chat.next().await.unwrap() {
+            panic!("{error}");
+        }
+    }
+    chat.lagged()
+}
