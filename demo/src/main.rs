@@ -135,7 +135,7 @@ async fn demo(args: &Args) -> Result<bool> {
             (Wire::to_routes(events::served(log.clone())), log)
         }
         Some(fleet) => {
-            let log = store::open_shared(fleet.engine_url()).await?;
+            let log = store::open_shared(fleet.engine_url()).await;
             (Wire::to_servers(Arc::clone(fleet)), log)
         }
     };

@@ -158,7 +158,7 @@ fn status(done: &Result<()>) -> StatusCode {
 /// Runs a server on the engine until the end of the input. It writes the address on which it listens
 /// to its output.
 pub(crate) async fn run(engine: &str) -> Result<()> {
-    let log = store::open_shared(engine).await?;
+    let log = store::open_shared(engine).await;
     let server = Server::builder()
         .routes(events::served(log))
         .start("127.0.0.1:0")

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use wsio_events::{EventLog, Limits};
 use wsio_redis::RedisLogs;
 
-/// The last ten minutes, at ten events a second, and what is said meanwhile.
+/// Half an hour at ten events a second.
 const KEPT: Limits = Limits::new().events(20_000).bytes(8 << 20);
 
 /// The time after which an append counts as failed, and is tried again.
@@ -22,10 +22,10 @@ pub(crate) fn open_own() -> EventLog {
 }
 
 /// Opens the log in the engine at this address, as soon as it is there.
-pub(crate) async fn open_shared(engine: &str) -> Result<EventLog> {
+pub(crate) async fn open_shared(engine: &str) -> EventLog {
     loop {
         match open(engine).await {
-            Ok(log) => return Ok(log),
+            Ok(log) => return log,
             Err(error) => eprintln!("the log cannot be opened: {error:#}"),
         }
         sleep(PAUSE).await;

@@ -5,13 +5,14 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Stdio,
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
 use futures::FutureExt;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     process::Command,
     time::{sleep, timeout},
@@ -21,6 +22,10 @@ use crate::process::{Launch, Started};
 
 /// The time from its start until it answers, the reading of its file included.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The ports for engines.
+const FIRST_PORT: u16 = 20_000;
+const PORTS: u32 = 10_000;
 
 /// The folder in which it keeps its file.
 const KEPT: &str = "appendonlydir";
@@ -54,9 +59,13 @@ pub(crate) fn launch(program: PathBuf, folder: PathBuf, addr: SocketAddr) -> Lau
 /// connects while the engine is away could be given that very port, be connected to itself, and
 /// keep the engine from coming back.
 pub(crate) async fn free_address() -> Result<SocketAddr> {
-    let start = u16::try_from(std::process::id() % 10_000).unwrap_or_default();
-    for step in 0..10_000 {
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, 20_000 + (start + step) % 10_000));
+    // Nothing listens there yet when the next one is asked for.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    for _ in 0..PORTS {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let step = std::process::id().wrapping_mul(16).wrapping_add(next) % PORTS;
+        let port = FIRST_PORT + u16::try_from(step)?;
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         if TcpListener::bind(addr).await.is_ok() {
             return Ok(addr);
         }
@@ -88,8 +97,9 @@ async fn start(program: PathBuf, folder: PathBuf, addr: SocketAddr) -> Result<St
                 program.display()
             )
         })?;
+    let id = child.id().context("it ended at once")?;
     let answers = async {
-        while !answers(addr).await {
+        while !answers(addr, id).await {
             sleep(Duration::from_millis(20)).await;
         }
     };
@@ -104,14 +114,24 @@ async fn start(program: PathBuf, folder: PathBuf, addr: SocketAddr) -> Result<St
     })
 }
 
-/// Returns whether it is up, and has read its file.
-async fn answers(addr: SocketAddr) -> bool {
+/// Returns whether the engine at this address has read its file, and is this process. Another one
+/// may have been faster to take the port.
+async fn answers(addr: SocketAddr, process: u32) -> bool {
     let ask = async {
-        let mut connection = TcpStream::connect(addr).await?;
-        connection.write_all(b"PING\r\n").await?;
-        let mut answer = [0; 5];
-        connection.read_exact(&mut answer).await?;
-        std::io::Result::Ok(&answer == b"+PONG")
+        let connection = TcpStream::connect(addr).await?;
+        let mut connection = BufReader::new(connection);
+        connection.write_all(b"PING\r\nINFO server\r\n").await?;
+        let mut lines = connection.lines();
+        if lines.next_line().await?.as_deref() != Some("+PONG") {
+            return Ok(false);
+        }
+        let ours = format!("process_id:{process}");
+        while let Some(line) = lines.next_line().await? {
+            if line.starts_with("process_id:") {
+                return Ok(line == ours);
+            }
+        }
+        io::Result::Ok(false)
     };
     matches!(timeout(Duration::from_secs(1), ask).await, Ok(Ok(true)))
 }

@@ -19,7 +19,7 @@ use wsio_demo_exchange::{
     events::Place,
 };
 
-use crate::Plan;
+use crate::soak::Plan;
 
 /// All of them.
 pub(crate) struct Clients {

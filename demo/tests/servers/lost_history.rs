@@ -1,14 +1,12 @@
 //! An engine that comes back without its history: no client is given a silent gap.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{env, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::time::timeout;
-use wsio::sse::Reconnect;
-use wsio_axum::Server;
 use wsio_demo_exchange::chat::{Chat, Heard};
-use wsio_demo_fleet::{Fleet, FleetOptions, Wire};
+
+use crate::Site;
 
 /// The lines that each client says before the loss, and after it.
 const LINES: u64 = 20;
@@ -19,32 +17,13 @@ async fn d5_an_engine_that_has_lost_its_history_is_noticed_on_every_server() {
 }
 
 async fn lose() {
-    let fleet = Fleet::start(FleetOptions {
-        engine: env::var_os("REDIS_SERVER")
-            .unwrap_or("redis-server".into())
-            .into(),
-        server: env!("CARGO_BIN_EXE_wsio-demo").into(),
-        args: vec!["server".into()],
-        servers: 3,
-    });
-    let fleet = Arc::new(fleet.await.unwrap());
-    let routes = Wire::to_servers(Arc::clone(&fleet)).routes();
-    let site = Server::builder().routes(routes).grace(Duration::ZERO);
-    let site = site.start("127.0.0.1:0").await.unwrap();
-    let chat = |number: usize| {
-        let reconnect = Reconnect::new().delay(Duration::from_millis(50));
-        Chat::new(
-            &format!("ws://{}", site.addr),
-            &format!("client{number}"),
-            reconnect,
-        )
-    };
+    let site = Site::start().await;
     // One on each server.
-    let mut chats: Vec<Chat> = (0..3).map(chat).collect();
+    let mut chats: Vec<Chat> = (0..3).map(|it| site.chat(&format!("client{it}"))).collect();
 
     let lagged = join_all(chats.iter_mut().map(talk)).await;
     assert_eq!(lagged, [0; 3]);
-    fleet.start_engine_empty().await.unwrap();
+    site.fleet.start_engine_empty().await.unwrap();
     let lagged = join_all(chats.iter_mut().map(talk)).await;
     assert_eq!(lagged, [1; 3]);
     for chat in &chats {
@@ -52,7 +31,6 @@ async fn lose() {
         let figures = chat.figures();
         assert!(figures.authors.iter().all(|it| it.gaps == 0), "{figures:?}");
     }
-    site.shutdown().await;
 }
 
 /// Says some lines, waits until they have come back, and returns how often the client was told that

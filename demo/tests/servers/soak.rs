@@ -4,9 +4,6 @@
 //!
 //! `cargo test` runs a short one. `WSIO_SOAK=full` makes it 10 000 events down and 2 000 up in two
 //! minutes, and `WSIO_SOAK_SEED` repeats the faults of an earlier run.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod clients;
 
 use std::{
     env,
@@ -20,26 +17,28 @@ use futures::{
     future::{join_all, try_join_all},
 };
 use tokio::time::{interval, sleep, timeout};
-use wsio_axum::Server;
 use wsio_demo_exchange::chat::{Line, Lines};
-use wsio_demo_fleet::{Faults, Fleet, FleetOptions, Storm, Wire};
+use wsio_demo_fleet::{Faults, Storm};
 use wsio_events::{EventLog, Limits};
 use wsio_redis::RedisLogs;
 
-use self::clients::{Client, Clients, Outcome};
+use crate::{
+    Site,
+    clients::{Client, Clients, Outcome},
+};
 
 /// What is done, and for how long.
 #[derive(Debug, Clone, Copy)]
-struct Plan {
-    clients: u64,
+pub(crate) struct Plan {
+    pub(crate) clients: u64,
     /// Tasks that append events.
     publishers: u64,
     /// The events of each of them.
     down: u64,
     /// The lines of each client.
-    up: u64,
+    pub(crate) up: u64,
     /// The time over which both are spread, but for what the faults add.
-    time: Duration,
+    pub(crate) time: Duration,
     /// The time after which it has failed.
     limit: Duration,
 }
@@ -83,7 +82,7 @@ impl Plan {
     }
 
     /// Whether every event of every author has come.
-    fn is_complete(&self, lines: &Lines) -> bool {
+    pub(crate) fn is_complete(&self, lines: &Lines) -> bool {
         let mut authors = self.authors().into_iter();
         authors.all(|(name, last)| lines.last(&name) >= last)
     }
@@ -110,24 +109,10 @@ async fn d4_r8_each_event_counts_once_whatever_is_killed() {
 
 async fn soak(plan: Plan, seed: u64) {
     let began = Instant::now();
-    let fleet = Fleet::start(FleetOptions {
-        engine: env::var_os("REDIS_SERVER")
-            .unwrap_or("redis-server".into())
-            .into(),
-        server: env!("CARGO_BIN_EXE_wsio-demo").into(),
-        args: vec!["server".into()],
-        servers: 3,
-    });
-    let fleet = Arc::new(fleet.await.unwrap());
-    let wire = Wire::to_servers(Arc::clone(&fleet));
-    let site = Server::builder()
-        .routes(wire.routes())
-        .grace(Duration::ZERO);
-    let site = site.start("127.0.0.1:0").await.unwrap();
-    let log = open_log(fleet.engine_url()).await;
-
-    let (clients, outcomes) = Clients::start(&format!("ws://{}", site.addr), plan);
-    let storm = Storm::new(fleet, wire, seed);
+    let site = Site::start().await;
+    let log = open_log(site.fleet.engine_url()).await;
+    let (clients, outcomes) = Clients::start(&site.address(), plan);
+    let storm = Storm::new(Arc::clone(&site.fleet), site.wire.clone(), seed);
     let raging = async {
         warm_up(&log, &clients).await;
         clients.begin();
@@ -148,7 +133,6 @@ async fn soak(plan: Plan, seed: u64) {
         assert_eq!(outcome.lagged, 0, "{}: nothing was lost", outcome.name);
     }
     report(plan, &faults, &outcomes, began.elapsed());
-    site.shutdown().await;
 }
 
 /// Appends lines until every client has seen one, so that from then on it misses none.
