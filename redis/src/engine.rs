@@ -12,9 +12,9 @@ use wsio_events::{
 use crate::{
     error::CallError,
     keys::LogKeys,
-    link::{Link, Repeat},
+    link::{RedisLink, RepeatCall},
     reply::{self, Appended},
-    script::{self, Script},
+    script::{self, RedisScript},
 };
 
 /// The size of the largest body that a message carries: what is larger is read by those who need
@@ -22,18 +22,18 @@ use crate::{
 const MAX_MESSAGE: usize = 32 << 10;
 
 /// The connection for commands, and what all of them need.
-pub(crate) struct Engine {
-    link: Link,
+pub(crate) struct RedisEngine {
+    link: RedisLink,
     limits: Limits,
     time: Duration,
 }
 
-impl Engine {
-    pub(crate) fn new(link: Link, limits: Limits, time: Duration) -> Self {
+impl RedisEngine {
+    pub(crate) fn new(link: RedisLink, limits: Limits, time: Duration) -> Self {
         Self { link, limits, time }
     }
 
-    pub(crate) fn link(&self) -> &Link {
+    pub(crate) fn link(&self) -> &RedisLink {
         &self.link
     }
 
@@ -66,7 +66,9 @@ impl Engine {
     async fn begin(&self, keys: &LogKeys) -> Result<EventId, CallError> {
         let mut command = script::OPEN.call(&[&keys.events, &keys.meta]);
         command.arg(millis(self.limits.memory));
-        let answer = self.run(&script::OPEN, &command, Repeat::Harmless).await?;
+        let answer = self
+            .run(&script::OPEN, &command, RepeatCall::Harmless)
+            .await?;
         reply::id(&answer).ok_or(CallError::Answer)
     }
 
@@ -92,8 +94,8 @@ impl Engine {
             .arg(millis(self.limits.memory))
             .arg(MAX_MESSAGE);
         let repeat = match once {
-            Some(_) => Repeat::Harmless,
-            None => Repeat::Never,
+            Some(_) => RepeatCall::Harmless,
+            None => RepeatCall::Never,
         };
         let answer = self.run(&script::APPEND, &command, repeat).await?;
         reply::appended(&answer).ok_or(CallError::Answer)
@@ -129,7 +131,9 @@ impl Engine {
             .arg(limits.events)
             .arg(limits.bytes)
             .arg(self.age());
-        let answer = self.run(&script::PAGE, &command, Repeat::Harmless).await?;
+        let answer = self
+            .run(&script::PAGE, &command, RepeatCall::Harmless)
+            .await?;
         reply::page(&answer)
     }
 
@@ -146,7 +150,9 @@ impl Engine {
             .arg(seen.number)
             .arg(self.age())
             .arg(millis(self.limits.memory));
-        let answer = self.run(&script::AUDIT, &command, Repeat::Harmless).await?;
+        let answer = self
+            .run(&script::AUDIT, &command, RepeatCall::Harmless)
+            .await?;
         reply::id_or_none(&answer)
     }
 
@@ -196,15 +202,15 @@ impl Engine {
             .arg(millis(SourceClaim::LEASE))
             .arg(millis(self.limits.memory))
             .arg(self.limits.sources);
-        let answer = self.run(&script::SOURCE, &command, Repeat::Harmless);
+        let answer = self.run(&script::SOURCE, &command, RepeatCall::Harmless);
         reply::source(&answer.await?).ok_or(CallError::Answer)
     }
 
     async fn run(
         &self,
-        script: &Script,
+        script: &RedisScript,
         command: &Cmd,
-        repeat: Repeat,
+        repeat: RepeatCall,
     ) -> Result<Value, CallError> {
         // A time too far off for the clock is no time at all.
         let far = Duration::from_secs(1 << 30);

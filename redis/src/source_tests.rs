@@ -5,16 +5,16 @@ use std::{sync::Arc, time::Duration};
 use wsio_events::{Limits, LogName, SourceClaim, SourceGrant, SourceTable};
 
 use crate::{
-    engine::Engine,
+    engine::RedisEngine,
     keys::LogKeys,
-    link::{self, Link},
+    link::{self, RedisLink},
     script,
     support::RedisServer,
 };
 
 /// Two servers of one engine.
 struct Servers {
-    engines: [Engine; 2],
+    engines: [RedisEngine; 2],
     keys: LogKeys,
     redis: RedisServer,
 }
@@ -25,8 +25,8 @@ impl Servers {
         let time = Duration::from_secs(5);
         let engines = [0, 1].map(|_| {
             let client = link::client(&redis.url()).unwrap();
-            let link = Link::new(client, time, &script::ALL, Arc::new(|_: &[_]| {}));
-            Engine::new(link, limits, time)
+            let link = RedisLink::new(client, time, &script::ALL, Arc::new(|_: &[_]| {}));
+            RedisEngine::new(link, limits, time)
         });
         let keys = LogKeys::new("test", &LogName::new("log").unwrap());
         Self {

@@ -161,11 +161,14 @@ async fn d5_a_promoted_replica_that_lacks_events_is_noticed_by_exactly_those_bey
     expect_numbers(&mut beyond, 3..5).await;
     proxy.retarget(replica.port);
     master.kill();
+    // By a server that knows nothing of what is lost.
+    let newcomer = connect(&replica).await.open("a").await.unwrap();
     for number in 5..8 {
-        append(&log, number).await;
+        append(&newcomer, number).await;
     }
     // Those beyond the fork.
-    eventually_async(|| log.newest() == elsewhere.newest() && log.newest().number == 3).await;
+    let newest = newcomer.newest();
+    eventually_async(|| [&log, &elsewhere].iter().all(|log| log.newest() == newest)).await;
     assert!(next(&mut beyond).await.is_err());
     expect_numbers(&mut beyond, 5..8).await;
     for id in &ids[3..] {
@@ -235,6 +238,13 @@ async fn d5_an_older_history_in_the_same_engine_is_noticed() {
     append(&log, 2).await;
     assert!(next(&mut live).await.is_err());
     assert_eq!(next_number(&mut live).await, 2);
+    // Now the epoch is older as well.
+    for key in ["events", "meta"] {
+        redis.command(&format!("COPY old-a-{key} wsio:{{a}}:{key} REPLACE"));
+    }
+    append(&log, 3).await;
+    assert!(next(&mut live).await.is_err());
+    assert_eq!(next_number(&mut live).await, 3);
     // Another server knows nothing of what was lost; the comparison tells it.
     eventually_async(|| redis.command("HEXISTS wsio:{b}:meta lost") == redis::Value::Int(1)).await;
     let newcomer = connect(&redis).await.open("b").await.unwrap();
@@ -293,6 +303,37 @@ async fn d5_an_append_waits_for_an_engine_that_is_soon_back() {
     );
     assert_eq!(next_number(&mut live).await, 0);
     assert!(is_silent(&mut live));
+}
+
+/// The engine crashes in the middle of appends: what it has acknowledged is there, and nobody is told
+/// anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d5_an_engine_that_is_killed_again_and_again_loses_and_repeats_nothing() {
+    let mut redis = RedisServer::with_append_only_file();
+    let (one, other) = (connect(&redis).await, connect(&redis).await);
+    let (log, elsewhere) = (one.open("a").await.unwrap(), other.open("a").await.unwrap());
+    let begin = log.newest();
+    let mut live = [log.subscribe(None), elsewhere.subscribe(None)];
+    let (count_in, mut count) = tokio::sync::watch::channel(0);
+    let appending = tokio::spawn(async move {
+        for number in 0..120 {
+            append(&log, number).await;
+            count_in.send_replace(number);
+        }
+    });
+    for kill in 1..=5 {
+        count.wait_for(|count| *count >= kill * 20).await.unwrap();
+        redis.kill();
+        redis.launch_again();
+    }
+    appending.await.unwrap();
+    let mut returns = elsewhere.subscribe(Some(&begin.to_string()));
+    let [one, other] = &mut live;
+    for subscription in [one, other, &mut returns] {
+        expect_numbers(subscription, 0..120).await;
+        assert!(is_silent(subscription));
+    }
+    assert!(elsewhere.newest().epoch > begin.epoch);
 }
 
 /// Connections are killed all the time; every event under a key is there once, and in order.
@@ -506,6 +547,8 @@ async fn d5_a_wedged_tail_is_found_and_replaced() {
     assert_eq!(next_number(&mut live).await, 1);
     append(&other, 2).await;
     assert_eq!(next_number(&mut live).await, 2);
+    // Both connections are new.
+    eventually_async(|| proxy.accepted() >= 4).await;
 }
 
 /// The commands go to the new master, the tail still hangs on the old one.
@@ -526,6 +569,8 @@ async fn d5_a_tail_on_another_server_than_the_commands_is_found_and_replaced() {
     let other = connect(&second).await.open("a").await.unwrap();
     append(&other, 1).await;
     assert_eq!(next_number(&mut live).await, 1);
+    // Both connections are new.
+    eventually_async(|| proxy.accepted() >= 4).await;
 }
 
 /// A message that is lost although both connections are well is found by the comparison.
@@ -550,6 +595,26 @@ async fn d5_a_lost_message_is_noticed() {
         }
     });
     noticed.await.unwrap();
+}
+
+/// Redis does what it is told before it can fail; a stream that others have written to is none.
+#[tokio::test]
+async fn d5_a_log_that_others_have_written_to_answers_with_errors_and_never_with_half_an_append() {
+    let redis = RedisServer::start();
+    let logs = connect(&redis).await;
+    redis.command("SET wsio:{b}:meta text");
+    assert!(logs.open("b").await.is_err());
+    let log = logs.open("a").await.unwrap();
+    append(&log, 0).await;
+    redis.command("RENAME wsio:{a}:events kept");
+    redis.command("SET wsio:{a}:events text");
+    let error = refused(&log).await;
+    assert!(chain(&error).contains("WRONGTYPE"), "{}", chain(&error));
+    assert_eq!(log.newest().number, 1);
+    redis.command("RENAME kept wsio:{a}:events");
+    append(&log, 1).await;
+    expect_numbers(&mut log.subscribe_from_oldest(), 0..2).await;
+    assert_eq!(log.newest().number, 2);
 }
 
 #[tokio::test]

@@ -25,6 +25,9 @@ local micros = clock[1] * 1000000 + clock[2]
 local millis = math.floor(micros / 1000)
 -- Another one at each start of a server, and at each promotion of a replica.
 local run = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+if not run then
+  return redis.error_reply('ERR INFO replication has no master_replid')
+end
 local found = redis.call('HMGET', meta, 'run', 'epoch', 'number', 'bytes', 'lost')
 local epoch, number, bytes = tonumber(found[2]), tonumber(found[3]), tonumber(found[4])
 local lost = tonumber(found[5]) or 0
@@ -59,7 +62,7 @@ while kept > 1 and (kept > max_events or bytes > max_bytes or age > 0) do
   local dropped = 0
   for _, entry in ipairs(redis.call('XRANGE', events, '-', '+', 'COUNT', count)) do
     local fields, left = entry[2], kept - dropped
-    local is_old = age > 0 and fields[4] + age < millis
+    local is_old = age > 0 and (tonumber(fields[4]) or 0) + age < millis
     if left == 1 or not (left > max_events or bytes > max_bytes or is_old) then
       break
     end

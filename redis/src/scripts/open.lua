@@ -10,6 +10,9 @@ local epoch, number = found[1], found[2]
 if not epoch then
   local clock = redis.call('TIME')
   local run = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+  if not run then
+    return redis.error_reply('ERR INFO replication has no master_replid')
+  end
   local first = math.max(clock[1] * 1000000 + clock[2], (tonumber(found[3]) or 0) + 1)
   epoch, number = string.format('%.0f', first), '0'
   redis.call('DEL', events)
