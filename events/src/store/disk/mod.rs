@@ -7,6 +7,8 @@ mod file;
 mod log;
 mod memory;
 mod open_logs;
+#[cfg(test)]
+mod power;
 mod read;
 mod request;
 mod schema;
