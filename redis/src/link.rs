@@ -56,7 +56,8 @@ pub(crate) struct LinkConnection {
     pub(crate) generation: u64,
 }
 
-/// Whether a command may be sent once more if nobody knows whether it was executed.
+/// The consequence for a command of which nobody knows whether it was executed: it is sent once more,
+/// or never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RepeatCall {
     Harmless,

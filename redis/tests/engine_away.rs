@@ -198,7 +198,7 @@ async fn d5_a_wrong_password_is_a_clear_error_without_the_password() {
     assert!(!lines.contains("secret"), "{lines}");
 }
 
-/// What is logged.
+/// The lines that are logged.
 #[derive(Clone, Default)]
 struct LogLines(Arc<Mutex<Vec<u8>>>);
 
