@@ -198,7 +198,7 @@ async fn d5_a_wrong_password_is_a_clear_error_without_the_password() {
     assert!(!lines.contains("secret"), "{lines}");
 }
 
-/// What is logged.
+/// The lines that are logged.
 #[derive(Clone, Default)]
 struct LogLines(Arc<Mutex<Vec<u8>>>);
 
@@ -313,6 +313,28 @@ async fn d5_a_wedged_tail_is_found_and_replaced() {
     assert_eq!(next_number(&mut live).await, 2);
     // Both connections are new.
     eventually_async(|| proxy.accepted() >= 4).await;
+}
+
+#[tokio::test]
+async fn d5_an_append_under_a_key_survives_a_wedged_connection() {
+    let redis = RedisServer::start();
+    let proxy = Proxy::to(redis.port).await;
+    let builder = options(&proxy.url()).timeout(Duration::from_secs(2));
+    let logs = builder.connect().await.unwrap();
+    let log = logs.open("a").await.unwrap();
+    let mut live = log.subscribe(None);
+    proxy.deafen();
+    let began = Instant::now();
+    let id = log.append_once("key", SseEvent::new("0")).await.unwrap();
+    assert!(began.elapsed() < Duration::from_millis(1900));
+    assert_eq!(id.number, 1);
+    assert_eq!(next_number(&mut live).await, 0);
+    assert!(is_silent(&mut live));
+    // Without a key nobody knows.
+    proxy.deafen();
+    let error = log.append(SseEvent::new("1")).await.unwrap_err();
+    assert!(error.is_uncertain());
+    assert_eq!(next_number(&mut live).await, 1);
 }
 
 /// The commands go to the new master, the tail still hangs on the old one.

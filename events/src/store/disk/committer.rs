@@ -336,7 +336,7 @@ impl Committer {
         if broken.retry > Instant::now() {
             return;
         }
-        match self.directory.open_database(now()) {
+        match self.directory.reopen_database() {
             Ok(database) => {
                 let slot = self.shared.database.write();
                 *slot.unwrap_or_else(PoisonError::into_inner) = Some(database);
