@@ -1,4 +1,4 @@
-//! The channels of the open logs: who gets which message.
+//! The channels of the open logs: pass each message on to its log.
 
 use std::{
     collections::HashMap,
@@ -48,7 +48,7 @@ pub(crate) struct ChannelChange {
     done: Option<oneshot::Sender<()>>,
 }
 
-/// What the tasks of a tail receive.
+/// The requests to the tasks of a tail.
 pub(crate) struct TailWork {
     pub(crate) changes: mpsc::UnboundedReceiver<ChannelChange>,
     pub(crate) readings: mpsc::UnboundedReceiver<Arc<Follower>>,

@@ -21,6 +21,9 @@ use crate::{
 /// it, so that a burst does not fill the buffer that Redis has for each tail.
 const MAX_MESSAGE: usize = 32 << 10;
 
+/// The shortest time for which a log without events is remembered.
+const IDLE: Duration = Duration::from_secs(600);
+
 /// The connection for commands, and what all of them need.
 pub(crate) struct RedisEngine {
     link: RedisLink,
@@ -65,7 +68,7 @@ impl RedisEngine {
     /// Begins a log that has never been used, and returns the id of the newest event.
     async fn begin(&self, keys: &LogKeys) -> Result<EventId, CallError> {
         let mut command = script::OPEN.call(&[&keys.events, &keys.meta]);
-        command.arg(millis(self.limits.memory));
+        command.arg(self.idle());
         let answer = self
             .run(&script::OPEN, &command, RepeatCall::Harmless)
             .await?;
@@ -92,6 +95,7 @@ impl RedisEngine {
             .arg(self.limits.bytes)
             .arg(self.age())
             .arg(millis(self.limits.memory))
+            .arg(self.idle())
             .arg(MAX_MESSAGE);
         let repeat = match once {
             Some(_) => RepeatCall::Harmless,
@@ -149,7 +153,7 @@ impl RedisEngine {
             .arg(seen.epoch)
             .arg(seen.number)
             .arg(self.age())
-            .arg(millis(self.limits.memory));
+            .arg(self.idle());
         let answer = self
             .run(&script::AUDIT, &command, RepeatCall::Harmless)
             .await?;
@@ -201,7 +205,7 @@ impl RedisEngine {
             .arg(handled)
             .arg(millis(SourceClaim::LEASE))
             .arg(millis(self.limits.memory))
-            .arg(self.limits.sources);
+            .arg(self.limits.sources.max(1));
         let answer = self.run(&script::SOURCE, &command, RepeatCall::Harmless);
         reply::source(&answer.await?).ok_or(CallError::Answer)
     }
@@ -216,6 +220,13 @@ impl RedisEngine {
         let far = Duration::from_secs(1 << 30);
         let deadline = Instant::now() + self.time.min(far);
         self.link.run(script, command, repeat, deadline).await
+    }
+
+    /// Returns the time for which Redis remembers how far a log has come of which there is no event.
+    /// What is open is renewed much more often.
+    fn idle(&self) -> u64 {
+        let longer = self.age().saturating_mul(2).max(millis(self.limits.memory));
+        longer.max(millis(IDLE))
     }
 
     fn age(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! How to connect to Redis, and what to keep there.
+//! The options of a connection to Redis, and of the logs there.
 
 use std::{fmt, time::Duration};
 

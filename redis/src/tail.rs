@@ -34,7 +34,7 @@ const AUDIT: u32 = 6;
 /// The delay after which a log that cannot be read is read again.
 const RETRY: Duration = Duration::from_millis(250);
 
-/// What is read at a time of what is missing.
+/// The most that is read at a time of the missing events.
 const PAGE: PageLimits = PageLimits {
     events: 500,
     bytes: 1 << 20,

@@ -134,8 +134,12 @@ impl Supervisor {
                 Step::Wished(None) => return,
                 Step::Launched(launched) => self.launched(launched),
                 Step::Ended(status) => {
-                    let status = status.map(|it| it.to_string()).unwrap_or_default();
-                    eprintln!("{} has ended by itself: {status}", self.name);
+                    // A signal is the user's, such as Ctrl-C.
+                    if let Some(code) = status.and_then(|it| it.code())
+                        && code != 0
+                    {
+                        eprintln!("{} has ended by itself, with code {code}", self.name);
+                    }
                     self.enter(Phase::Dead);
                 }
             }

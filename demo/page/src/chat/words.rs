@@ -90,7 +90,7 @@ pub(super) fn proof(chat: &Chat) -> String {
         }
         (_, 0) => {
             let mut proof =
-                format!("Your lines #1 to #{confirmed} are in the log, each once, in order.");
+                format!("Your lines #1 to #{confirmed} came back from the log, each once.");
             match left {
                 0 => {}
                 1 => proof += " One is on its way.",
