@@ -49,7 +49,7 @@ impl Need {
     }
 }
 
-const NATIVE: &str = "--features tokio-io,futures-io,json,cbor,http,rustls-webpki-roots,rustls-native-roots,wsio-events/disk";
+const NATIVE: &str = "--features tokio-io,futures-io,json,cbor,http,wsio/rustls-webpki-roots,wsio/rustls-native-roots,wsio-events/disk";
 const WASM: &str = "--target wasm32-unknown-unknown --features tokio-io,futures-io,json,cbor,http";
 /// Mode variables that exclude each other start so.
 const MODE: &str = "WASM_BINDGEN_USE_";
