@@ -17,7 +17,9 @@ use redb::{
 
 use super::{
     failure::DiskFailure,
-    schema::{BIRTH, CURRENT_FORMAT, EVENTS, FLOORS, FORMAT, LOGS, MEMORIES, MEMORY_ORDER, META},
+    schema::{
+        BIRTH, CURRENT_FORMAT, EVENTS, FLOORS, FORMAT, LOGS, MEMORIES, MEMORY_ORDER, META, OPENINGS,
+    },
 };
 use crate::StoreError;
 
@@ -82,7 +84,22 @@ impl StoreDirectory {
             }
             Ok(())
         })?;
-        self.reopen_database()
+        let open = self.reopen_database()?;
+        // Damage of the lists of free pages shows only when they are written, which a second
+        // transaction does for the first.
+        let written = DiskFailure::guard(|| {
+            open.count_opening()?;
+            open.count_opening()
+        });
+        match written {
+            Ok(()) => Ok(open),
+            Err(failure) if failure.is_full_disk() => {
+                // What is there can be read.
+                drop(open);
+                self.reopen_database()
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Opens a database that is there.
@@ -199,6 +216,17 @@ impl OpenDatabase {
             tx.open_table(FLOORS)?;
             tx.open_table(MEMORIES)?;
             tx.open_table(MEMORY_ORDER)?;
+        }
+        tx.commit()?;
+        Ok(())
+    }
+
+    fn count_opening(&self) -> Result<(), DiskFailure> {
+        let tx = self.database.begin_write()?;
+        {
+            let mut meta = tx.open_table(META)?;
+            let openings = meta.get(OPENINGS)?.map_or(0, |it| it.value());
+            meta.insert(OPENINGS, openings.wrapping_add(1))?;
         }
         tx.commit()?;
         Ok(())
