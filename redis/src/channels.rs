@@ -54,6 +54,13 @@ pub(crate) struct TailWork {
     pub(crate) readings: mpsc::UnboundedReceiver<Arc<Follower>>,
 }
 
+impl ChannelChange {
+    /// Returns whether somebody waits for it.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.done.as_ref().is_some_and(|done| !done.is_closed())
+    }
+}
+
 impl Channels {
     pub(crate) fn new(prefix: &str, process: u64) -> (Arc<Self>, TailWork) {
         let (changes, changes_out) = mpsc::unbounded_channel();

@@ -111,7 +111,18 @@ struct TailSession {
 impl TailSession {
     async fn run(self, mut changes: mpsc::UnboundedReceiver<ChannelChange>) {
         let mut waiting = Vec::new();
-        while let Some(connected) = self.link.up().await {
+        loop {
+            let connected = tokio::select! {
+                connected = self.link.up() => connected,
+                // A new connection subscribes to all channels anyway.
+                _ = changes.recv_many(&mut waiting, BATCH) => {
+                    waiting.retain(ChannelChange::is_awaited);
+                    continue;
+                }
+            };
+            let Some(connected) = connected else {
+                return;
+            };
             let generation = connected.generation;
             tokio::select! {
                 () = self.link.over(generation) => {}

@@ -406,7 +406,11 @@ async fn d5_a_log_that_others_have_written_to_answers_with_errors_and_never_with
 #[tokio::test]
 async fn d5_scripts_that_redis_has_forgotten_are_loaded_again() {
     let redis = RedisServer::start();
-    let logs = connect(&redis).await;
+    // With all the time there is.
+    let builder = options(&redis.url())
+        .timeout(Duration::MAX)
+        .probe(Duration::MAX);
+    let logs = builder.connect().await.unwrap();
     let log = logs.open("a").await.unwrap();
     append(&log, 0).await;
     redis.command("SCRIPT FLUSH");
@@ -422,4 +426,32 @@ async fn d5_without_the_right_to_publish_or_subscribe_there_is_no_connection() {
     let builder = options(&url).timeout(Duration::from_millis(500));
     let error = builder.connect().await.unwrap_err();
     assert!(chain(&error).contains("NoPerm"), "{}", chain(&error));
+}
+
+/// Opening fails while the engine is away, and leaves nothing behind.
+#[tokio::test]
+async fn d5_logs_are_opened_when_the_engine_is_back() {
+    let mut redis = RedisServer::start();
+    let builder = options(&redis.url()).timeout(Duration::from_millis(200));
+    let logs = builder.connect().await.unwrap();
+    redis.kill();
+    for number in 0..5 {
+        let error = logs.open(&format!("log {number}")).await.unwrap_err();
+        let text = chain(&error);
+        assert!(text.contains("Redis cannot be reached"), "{text}");
+    }
+    redis.launch_again();
+    let log = loop {
+        if let Ok(log) = logs.open("log 3").await {
+            break log;
+        }
+    };
+    let mut live = log.subscribe(None);
+    append(&log, 0).await;
+    assert_eq!(next_number(&mut live).await, 0);
+    eventually_async(|| match redis.command("PUBSUB CHANNELS wsio:{*") {
+        redis::Value::Array(names) => names.len() == 1,
+        _ => false,
+    })
+    .await;
 }

@@ -87,7 +87,7 @@ impl ModelBody {
             return;
         };
         self.decoder.feed(&piece);
-        while let Some(item) = self.decoder.next() {
+        for item in self.decoder.by_ref() {
             let mut state = self.model.0.lock().unwrap();
             match item.unwrap() {
                 SseItem::Comment(comment) => {
