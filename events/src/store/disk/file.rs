@@ -30,6 +30,10 @@ const CACHE: usize = 16 << 20;
 /// verified only after a crash, which the database does by itself.
 const VERIFIED: u64 = 1 << 30;
 
+/// The content of the file `damaged`.
+const MARKED: &str =
+    "it was not what was written when it was opened: restore a copy, and remove the file `damaged`";
+
 /// The directory of a store, locked for this process.
 #[derive(Debug)]
 pub(super) struct StoreDirectory {
@@ -110,10 +114,20 @@ impl StoreDirectory {
             if len == 0 {
                 return Err(DiskFailure::Damaged("the file is empty"));
             }
+            // A file that is not what was written is written anew by being verified, and looks
+            // right the next time: that it was not is remembered beside it.
+            let mark = self.path.join("damaged");
+            if mark.try_exists()? {
+                return Err(DiskFailure::Damaged(MARKED));
+            }
             let mut open = open_file(&path)?;
             check_format(&open.database)?;
             if len <= VERIFIED {
-                open.verify()?;
+                let verified = open.verify();
+                if matches!(verified, Err(DiskFailure::Damaged(_))) {
+                    fs::write(mark, MARKED)?;
+                }
+                verified?;
             }
             Ok(open)
         })
