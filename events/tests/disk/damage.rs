@@ -29,6 +29,7 @@ async fn is_refused(
     events: &[(EventId, String)],
     how: &str,
 ) -> bool {
+    let _ = fs::remove_file(dir.store().join("damaged"));
     fs::write(dir.file(), content).unwrap();
     match DiskStore::open(dir.store(), Limits::new()) {
         Err(error) => {

@@ -148,6 +148,28 @@ async fn d5_an_append_is_uncertain_while_nobody_can_look() {
     assert_eq!(kept(&log).await.len(), 2);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d3_a_store_on_a_full_disk_is_opened_and_read() {
+    let dir = TestDir::new();
+    let Some(_disk) = SmallDisk::mount(dir.path()) else {
+        return;
+    };
+    let logs = open(&dir, Limits::new());
+    append(&logs.open("job").await.unwrap(), "one").await;
+    drop(logs);
+    let filler = dir.path().join("filler");
+    fs::write(&filler, vec![0; 8 << 20]).unwrap_err();
+
+    let logs = open(&dir, Limits::new());
+    let log = logs.open("job").await.unwrap();
+    assert_eq!(kept(&log).await.len(), 1);
+    let large = "x".repeat(500_000);
+    log.append(SseEvent::new(large)).await.unwrap_err();
+    fs::remove_file(&filler).unwrap();
+    resume(&log, "two").await;
+    assert_eq!(kept(&log).await.len(), 2);
+}
+
 /// Appends an event under a key, as whoever cannot know does.
 async fn resume(log: &EventLog, data: &str) {
     let start = Instant::now();

@@ -29,6 +29,13 @@ impl DiskFailure {
         catch_unwind(AssertUnwindSafe(call)).unwrap_or(Err(Self::Panicked))
     }
 
+    pub(super) fn is_full_disk(&self) -> bool {
+        match self {
+            Self::Engine(error) => matches!(&**error, redb::Error::Io(error) if is_full(error)),
+            _ => false,
+        }
+    }
+
     /// Returns the error for an application: `what` failed, unless the cause has a name of its own.
     pub(super) fn into_store_error(self, what: &'static str) -> StoreError {
         let what = match &self {

@@ -17,7 +17,9 @@ use redb::{
 
 use super::{
     failure::DiskFailure,
-    schema::{BIRTH, CURRENT_FORMAT, EVENTS, FLOORS, FORMAT, LOGS, MEMORIES, MEMORY_ORDER, META},
+    schema::{
+        BIRTH, CURRENT_FORMAT, EVENTS, FLOORS, FORMAT, LOGS, MEMORIES, MEMORY_ORDER, META, OPENINGS,
+    },
 };
 use crate::StoreError;
 
@@ -27,6 +29,10 @@ const CACHE: usize = 16 << 20;
 /// The size up to which the file is verified whenever it is opened, in bytes. A larger one is
 /// verified only after a crash, which the database does by itself.
 const VERIFIED: u64 = 1 << 30;
+
+/// The content of the file `damaged`.
+const MARKED: &str =
+    "it was not what was written when it was opened: restore a copy, and remove the file `damaged`";
 
 /// The directory of a store, locked for this process.
 #[derive(Debug)]
@@ -82,7 +88,22 @@ impl StoreDirectory {
             }
             Ok(())
         })?;
-        self.reopen_database()
+        let open = self.reopen_database()?;
+        // Damage of the lists of free pages shows only when they are written, which a second
+        // transaction does for the first.
+        let written = DiskFailure::guard(|| {
+            open.count_opening()?;
+            open.count_opening()
+        });
+        match written {
+            Ok(()) => Ok(open),
+            Err(failure) if failure.is_full_disk() => {
+                // What is there can be read.
+                drop(open);
+                self.reopen_database()
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Opens a database that is there.
@@ -93,10 +114,20 @@ impl StoreDirectory {
             if len == 0 {
                 return Err(DiskFailure::Damaged("the file is empty"));
             }
+            // A file that is not what was written is written anew by being verified, and looks
+            // right the next time: that it was not is remembered beside it.
+            let mark = self.path.join("damaged");
+            if mark.try_exists()? {
+                return Err(DiskFailure::Damaged(MARKED));
+            }
             let mut open = open_file(&path)?;
             check_format(&open.database)?;
             if len <= VERIFIED {
-                open.verify()?;
+                let verified = open.verify();
+                if matches!(verified, Err(DiskFailure::Damaged(_))) {
+                    fs::write(mark, MARKED)?;
+                }
+                verified?;
             }
             Ok(open)
         })
@@ -199,6 +230,17 @@ impl OpenDatabase {
             tx.open_table(FLOORS)?;
             tx.open_table(MEMORIES)?;
             tx.open_table(MEMORY_ORDER)?;
+        }
+        tx.commit()?;
+        Ok(())
+    }
+
+    fn count_opening(&self) -> Result<(), DiskFailure> {
+        let tx = self.database.begin_write()?;
+        {
+            let mut meta = tx.open_table(META)?;
+            let openings = meta.get(OPENINGS)?.map_or(0, |it| it.value());
+            meta.insert(OPENINGS, openings.wrapping_add(1))?;
         }
         tx.commit()?;
         Ok(())

@@ -64,7 +64,8 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// by itself. An append during which the disk fails [may be
 /// uncertain](crate::AppendError::is_uncertain).
 ///
-/// The file has checksums. A file of up to 1 GiB is verified whenever it is opened; a larger one
+/// The file has checksums. One that is not what was written is refused, also later: restore a copy of
+/// the directory. A file of up to 1 GiB is verified whenever it is opened; a larger one
 /// after a crash, and event by event when they are read. This takes about 2 s for 1 GiB.
 ///
 /// # Drop

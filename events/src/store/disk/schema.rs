@@ -41,6 +41,9 @@ pub(super) const NEXT_LOG: &str = "next-log";
 /// The number of the last batch that was committed.
 pub(super) const BATCH: &str = "batch";
 
+/// A number that every opening changes, to see that the file can be written.
+pub(super) const OPENINGS: &str = "openings";
+
 /// The only [`FORMAT`] there is.
 pub(super) const CURRENT_FORMAT: u64 = 1;
 
