@@ -20,13 +20,17 @@ struct Benchmark {
 }
 
 /// In the order of the report.
-const BENCHMARKS: [Benchmark; 5] = [
+const BENCHMARKS: [Benchmark; 6] = [
     Benchmark {
         name: "native",
         provide: || Ok(()),
     },
     Benchmark {
         name: "events",
+        provide: || Ok(()),
+    },
+    Benchmark {
+        name: "fanout",
         provide: || Ok(()),
     },
     Benchmark {
