@@ -70,8 +70,8 @@ pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
     let log = EventLog::default();
     let said = log.clone();
     let route = EventRoute::new().replay(true).on_event(move |event| {
-        pass_on(&said, event);
-        async {}
+        let said = said.clone();
+        async move { pass_on(&said, event).await }
     });
     let server = Server::builder()
         .routes(Router::new().route("/chat", route.serve(log)))
@@ -101,10 +101,10 @@ pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
 }
 
 /// The server: it appends valid lines to the log, and drops others.
-fn pass_on(log: &EventLog, event: SseEvent) {
+async fn pass_on(log: &EventLog, event: SseEvent) {
     if let Err(error) = serde_json::from_str::<Line>(&event.data) {
         eprintln!("server: not a line: {error}");
-    } else if let Err(error) = log.append(event) {
+    } else if let Err(error) = log.append(event).await {
         eprintln!("server: {error}");
     }
 }

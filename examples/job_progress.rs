@@ -176,10 +176,12 @@ async fn work(order: Order, log: EventLog) -> Result<(), AppendError> {
     for step in 1..=order.steps {
         tokio::time::sleep(Duration::from_millis(order.pace_ms)).await;
         let data = json!({ "step": step, "of": order.steps }).to_string();
-        log.append(SseEvent::new(data).with_name("progress"))?;
+        log.append(SseEvent::new(data).with_name("progress"))
+            .await?;
     }
-    log.append(SseEvent::new("all is well").with_name("done"))?;
-    log.end();
+    log.append(SseEvent::new("all is well").with_name("done"))
+        .await?;
+    log.end().await?;
     Ok(())
 }
 

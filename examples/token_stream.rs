@@ -107,9 +107,8 @@ async fn over_http(
     let log = EventLog::default();
     let response = model.route.answer(&log, request);
     tokio::spawn(async move {
-        let answered = model.answer(&log, &question.prompt).await;
-        log.end();
-        answered
+        model.answer(&log, &question.prompt).await?;
+        log.end().await
     });
     response
 }
@@ -123,7 +122,7 @@ async fn over_websocket(State(model): State<Model>, request: EventRequest) -> Re
         async move {
             let answered = match serde_json::from_str::<Question>(&event.data) {
                 Ok(question) => model.answer(&answers, &question.prompt).await,
-                Err(error) => trouble(&answers, &format!("not a question: {error}")),
+                Err(error) => trouble(&answers, &format!("not a question: {error}")).await,
             };
             if let Err(error) = answered {
                 eprintln!("server: {error}");
@@ -145,18 +144,19 @@ impl Model {
                 return Ok(());
             }
             if n == MOST_TOKENS {
-                return trouble(log, &format!("the answer exceeds {n} tokens"));
+                return trouble(log, &format!("the answer exceeds {n} tokens")).await;
             }
-            log.append(SseEvent::new(json!({ "text": token }).to_string()))?;
+            log.append(SseEvent::new(json!({ "text": token }).to_string()))
+                .await?;
         }
-        log.append(SseEvent::new("[DONE]"))?;
+        log.append(SseEvent::new("[DONE]")).await?;
         Ok(())
     }
 }
 
-fn trouble(log: &EventLog, message: &str) -> Result<(), AppendError> {
+async fn trouble(log: &EventLog, message: &str) -> Result<(), AppendError> {
     let data = json!({ "message": message }).to_string();
-    log.append(SseEvent::new(data).with_name("error"))?;
+    log.append(SseEvent::new(data).with_name("error")).await?;
     Ok(())
 }
 

@@ -62,7 +62,7 @@ pub(crate) async fn tell_the_time(log: EventLog, every: Duration) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let seconds = now.unwrap_or_default().as_secs();
         let event = SseEvent::new(seconds.to_string()).with_name("second");
-        if let Err(error) = log.append(event) {
+        if let Err(error) = log.append(event).await {
             eprintln!("not appended: {error}");
         }
     }

@@ -169,7 +169,6 @@ impl Stream for EventBody {
             };
             match chunk {
                 Some(Ok(chunk)) => state.rest = chunk,
-                Some(Err(error)) => return Poll::Ready(Some(Err(io::Error::other(error)))),
                 None => return Poll::Ready(None),
             }
         }

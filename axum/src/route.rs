@@ -88,8 +88,12 @@ where
 ///     .max_subscribers(10_000)
 ///     .on_lagged(|_| SseEvent::new("").with_name("reload"))
 ///     .on_event(move |event| {
-///         said.append(event);
-///         async {}
+///         let said = said.clone();
+///         async move {
+///             if let Err(error) = said.append(event).await {
+///                 eprintln!("not appended: {error}");
+///             }
+///         }
 ///     });
 /// let router: Router = Router::new().route("/chat", route.serve(chat));
 /// ```

@@ -140,7 +140,7 @@ async fn c7_a_page_has_its_websockets_over_http2() {
     let (reports, mut reported) = mpsc::channel(1);
     let report = async move |text: String| reports.send(text).await.unwrap();
     let log = EventLog::default();
-    log.append(SseEvent::new("kept")).unwrap();
+    log.append(SseEvent::new("kept")).await.unwrap();
     let routes = Router::new()
         .route("/", get(async || Html(PAGE)))
         .route("/report", post(report))

@@ -59,6 +59,11 @@ impl Stream {
     }
 }
 
+async fn append(log: &EventLog, data: &str) -> String {
+    let id = log.append(SseEvent::new(data)).await.unwrap();
+    id.to_string()
+}
+
 async fn call(route: EventRoute, log: &EventLog, request: Request<Body>) -> Response {
     let mut router: Router = Router::new().route("/log", route.serve(log.clone()));
     router.call(request).await.unwrap()
@@ -77,7 +82,7 @@ async fn r6_a_stream_is_filled_with_comments_only_where_it_is_silent() {
     for n in 0..20 {
         advance(BEAT * 9 / 10).await;
         assert_eq!(stream.now(), None, "before {n}");
-        log.append(SseEvent::new(n.to_string())).unwrap();
+        log.append(SseEvent::new(n.to_string())).await.unwrap();
         assert_eq!(stream.event().await.data, n.to_string());
     }
     for _ in 0..3 {
@@ -121,8 +126,8 @@ async fn told(log: &EventLog, query: &str, header: Option<&[u8]>) -> SseEvent {
 #[tokio::test]
 async fn r7_an_id_that_no_log_has_given_is_told() {
     let log = EventLog::default();
-    let oldest = log.append(SseEvent::new("kept")).unwrap();
-    let newest = log.append(SseEvent::new("newest")).unwrap();
+    let oldest = append(&log, "kept").await;
+    let newest = append(&log, "newest").await;
     let valid = format!("?lastEventId={newest}");
     let cases: [(&str, Option<&[u8]>, &str); 10] = [
         ("?lastEventId=%00", None, "\0"),
@@ -157,7 +162,7 @@ async fn r7_an_id_that_no_log_has_given_is_told() {
 #[tokio::test]
 async fn r7_a_gap_can_be_made_an_event_without_a_route() {
     let log = EventLog::default();
-    let oldest = log.append(SseEvent::new("kept")).unwrap();
+    let oldest = append(&log, "kept").await;
     let first = log.subscribe(Some("gone")).next().now_or_never();
     let lagged = first.flatten().unwrap().unwrap_err();
     let event = SseEvent::from(&lagged);

@@ -138,7 +138,7 @@ async fn c7_an_event_stream_over_http2_is_served_over_either_transport() {
         let (_, mut client) = connect(addr, "/events").await;
         let place = next(&mut client).await.into_data();
         assert!(place.starts_with(b"id: "), "{place:?}");
-        log.append(SseEvent::new("over WebSocket")).unwrap();
+        log.append(SseEvent::new("over WebSocket")).await.unwrap();
         let event = next(&mut client).await.into_data();
         assert!(event.ends_with(b"data: over WebSocket\n\n"), "{event:?}");
 

@@ -50,7 +50,7 @@ async fn subscribe(addr: std::net::SocketAddr, transport: Transport) -> TcpStrea
 async fn flood(log: &EventLog) {
     let large = "x".repeat(256 << 10);
     for _ in 0..64 {
-        log.append(SseEvent::new(&*large)).unwrap();
+        log.append(SseEvent::new(&*large)).await.unwrap();
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
@@ -87,7 +87,7 @@ async fn f5_a_subscriber_that_does_not_read_is_dropped_and_its_slot_is_free() {
         assert_eq!(log.subscribers(), 3);
         flood(&log).await;
         until(|| log.subscribers() == 1).await;
-        log.append(SseEvent::new("last")).unwrap();
+        log.append(SseEvent::new("last")).await.unwrap();
         let _reading = soon(read).await.unwrap();
         let response = get(server.addr, "/log", &[]).await;
         assert_eq!(response.status(), StatusCode::OK);
@@ -152,7 +152,7 @@ async fn r7_a_client_that_ends_its_sending_side_gets_its_stream() {
             read_head(&mut tcp).await;
         }
         tokio::time::sleep(Duration::from_millis(1500)).await;
-        log.append(SseEvent::new("still here")).unwrap();
+        log.append(SseEvent::new("still here")).await.unwrap();
         let mut text = String::new();
         while !text.contains("data: still here\n\n") {
             let mut bytes = [0; 1024];

@@ -45,7 +45,7 @@ async fn append_ticks(log: EventLog, every: Duration) {
             at: now(),
         };
         let appended = match tick.to_event() {
-            Ok(event) => log.append(event).map_err(|error| error.to_string()),
+            Ok(event) => log.append(event).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
         if let Err(error) = appended {

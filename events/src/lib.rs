@@ -1,7 +1,9 @@
 //! Event logs that remember, so that a client that was away misses nothing.
 //!
-//! - [`EventLog`] keeps the last events of a stream in an [`EventStore`], gives each an id, and
-//!   replays what a subscriber has missed.
+//! - [`EventLog`] keeps the last events of a stream, gives each an id, and replays what a subscriber
+//!   has missed.
+//! - [`EventLogs`] opens any number of logs by name: in memory, on disk, or in a store that several
+//!   servers share.
 //! - [`Subscription`] is one reader of a log, as a stream of events.
 //! - [`EventFeed`] is one reader of a log as the bytes of an event stream: the body of a
 //!   `text/event-stream` answer in any HTTP server.
@@ -17,8 +19,8 @@
 //!
 //! # futures::executor::block_on(async {
 //! let log = EventLog::default();
-//! let seen = log.append(SseEvent::new("20 °C"))?;
-//! log.append(SseEvent::new("21 °C"))?;
+//! let seen = log.append(SseEvent::new("20 °C")).await?.to_string();
+//! log.append(SseEvent::new("21 °C")).await?;
 //!
 //! let options = FeedOptions::new().heartbeat(None);
 //! let mut body = options.open(&log, Some(&seen));
@@ -29,18 +31,29 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod error;
+mod event;
 mod feed;
+mod id;
+mod limits;
 mod log;
-mod socket;
+mod logs;
+mod name;
 mod store;
-mod subscription;
 
 pub use self::{
-    feed::{EventFeed, FeedEnd, FeedOptions},
-    log::{AppendError, EventLog},
-    socket::EventSocket,
-    store::{EventStore, Limits, MemoryStore},
-    subscription::{Lagged, Subscription},
+    error::{AppendError, StoreError},
+    event::{NewEvent, StoredEvent},
+    feed::{EventFeed, EventSocket, FeedEnd, FeedOptions},
+    id::{EventId, InvalidEventId},
+    limits::Limits,
+    log::{EventLog, Lagged, LogTail, PendingWakes, Subscription, TailGap},
+    logs::{EventLogs, OpenError},
+    name::{InvalidLogName, LogName},
+    store::{
+        EventStore, MemoryStore, OpenedLog, Page, PageLimits, SourceClaim, SourceGrant,
+        SourceTable, StoredLog, WindowLimits,
+    },
 };
 
 #[cfg(doctest)]

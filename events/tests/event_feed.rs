@@ -30,7 +30,7 @@ fn now(feed: &mut EventFeed) -> Option<String> {
 #[tokio::test]
 async fn r7_a_feed_begins_with_something_at_once() {
     let log = EventLog::default();
-    let seen = log.append(SseEvent::new("one")).unwrap();
+    let seen = log.append(SseEvent::new("one")).await.unwrap().to_string();
     let mut new = open(&log, None);
     assert_eq!(now(&mut new), Some(format!("id: {seen}\n\n")));
     let mut resumed = open(&log, Some(&seen));
@@ -38,7 +38,7 @@ async fn r7_a_feed_begins_with_something_at_once() {
     for feed in [&mut new, &mut resumed] {
         assert_eq!(now(feed), None);
     }
-    let two = log.append(SseEvent::new("two")).unwrap();
+    let two = log.append(SseEvent::new("two")).await.unwrap();
     let event = format!("id: {two}\ndata: two\n\n");
     for feed in [&mut new, &mut resumed] {
         assert_eq!(now(feed), Some(event.clone()));
@@ -50,9 +50,9 @@ async fn r7_a_feed_begins_with_something_at_once() {
 #[tokio::test]
 async fn r7_a_feed_ends_at_its_limit_and_when_it_is_stopped() {
     let log = EventLog::default();
-    let place = log.newest();
+    let place = log.newest().to_string();
     for n in 0..5 {
-        log.append(SseEvent::new(n.to_string())).unwrap();
+        log.append(SseEvent::new(n.to_string())).await.unwrap();
     }
     let feed = open(&log, Some(&place)).limit(3);
     let text = feed.map(|chunk| String::from_utf8(chunk.unwrap().into()).unwrap());
@@ -86,17 +86,18 @@ async fn serving(socket: EventSocket, feed: EventFeed) -> (DuplexStream, JoinHan
     (far, tokio::spawn(serving))
 }
 
-fn full_log() -> EventLog {
+async fn full_log() -> EventLog {
     let log = EventLog::default();
     for _ in 0..4 {
-        log.append(SseEvent::new("x".repeat(4 << 10))).unwrap();
+        let event = SseEvent::new("x".repeat(4 << 10));
+        log.append(event).await.unwrap();
     }
     log
 }
 
 #[tokio::test(start_paused = true)]
 async fn f5_a_websocket_that_does_not_read_is_dropped_after_the_write_timeout() {
-    let log = full_log();
+    let log = full_log().await;
     let feed = FeedOptions::new().replay(true).open(&log, None);
     let (_far, served) = serving(EventSocket::new(), feed).await;
     sleep(Duration::from_secs(29)).await;
@@ -113,7 +114,7 @@ async fn f5_a_websocket_that_does_not_read_is_dropped_after_the_write_timeout() 
 
 #[tokio::test(start_paused = true)]
 async fn f5_a_websocket_that_reads_slowly_is_not_dropped() {
-    let log = full_log();
+    let log = full_log().await;
     let feed = FeedOptions::new().replay(true).open(&log, None);
     let socket = EventSocket::new().write_timeout(Duration::from_secs(10));
     let (mut far, served) = serving(socket, feed).await;
@@ -131,7 +132,7 @@ async fn f5_a_websocket_that_reads_slowly_is_not_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn f5_a_stopped_feed_does_not_wait_for_a_client_that_does_not_read() {
-    let log = full_log();
+    let log = full_log().await;
     let (stop, stopping) = oneshot::channel::<()>();
     let feed = FeedOptions::new().replay(true).open(&log, None);
     let feed = feed.until(stopping.map(drop));

@@ -12,7 +12,7 @@ use std::{
 use futures::{FutureExt, StreamExt};
 use tokio::time::timeout;
 use wsio::sse::SseEvent;
-use wsio_events::{EventLog, Limits, Subscription};
+use wsio_events::{EventId, EventLog, Limits, Subscription};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -57,7 +57,9 @@ where
             let log = log.clone();
             tokio::spawn(async move {
                 for n in 0..EACH {
-                    log.append(SseEvent::new(format!("{writer} {n}"))).unwrap();
+                    log.append(SseEvent::new(format!("{writer} {n}")))
+                        .await
+                        .unwrap();
                     if n % 64 == writer {
                         tokio::task::yield_now().await;
                     }
@@ -68,20 +70,20 @@ where
     for task in writers.into_iter().chain(readers) {
         timeout(LONG, task).await.expect("in time").expect("passes");
     }
-    assert_eq!(number(&log.newest()), TOTAL);
+    assert_eq!(log.newest().number, TOTAL);
     assert_eq!(log.subscribers(), 0);
 }
 
 /// Joins some time, with the id of something that has been.
 async fn join(log: &EventLog, dice: &mut Dice) -> (u64, Subscription) {
     let when = dice.throw(TOTAL);
-    while number(&log.newest()) < when {
+    while log.newest().number < when {
         tokio::task::yield_now().await;
     }
     let newest = log.newest();
-    let epoch = newest.rsplit_once('-').unwrap().0;
-    let seen = dice.throw(number(&newest) + 1);
-    (seen, log.subscribe(Some(&format!("{epoch}-{seen}"))))
+    let seen = dice.throw(newest.number + 1);
+    let id = EventId::new(newest.epoch, seen).to_string();
+    (seen, log.subscribe(Some(&id)))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -117,7 +117,8 @@ async fn r7_a_client_that_does_not_read_costs_bounded_memory_and_is_told() {
         let mut slow = begin(transport, server.addr, "/log").await;
         let mut newest = String::new();
         for _ in 0..512 {
-            newest = log.append(SseEvent::new("x".repeat(EVENT))).unwrap();
+            let event = SseEvent::new("x".repeat(EVENT));
+            newest = log.append(event).await.unwrap().to_string();
             // Time for the server to send.
             tokio::task::yield_now().await;
         }
@@ -133,7 +134,7 @@ async fn large_events_come_in_several_messages_and_small_ones_together() {
     let log = EventLog::default();
     let server = serving(EventRoute::new().replay(true), &log).await;
     let large = "x".repeat(1_000_000);
-    log.append(SseEvent::new(&*large)).unwrap();
+    log.append(SseEvent::new(&*large)).await.unwrap();
     let mut feed = open(WebSocket, server.addr, "/log").await;
     let mut bytes = 0;
     while bytes < large.len() {
@@ -146,7 +147,7 @@ async fn large_events_come_in_several_messages_and_small_ones_together() {
 
     let seen = log.newest();
     for n in 0..1000 {
-        log.append(SseEvent::new(n.to_string())).unwrap();
+        log.append(SseEvent::new(n.to_string())).await.unwrap();
     }
     let route = format!("/log?lastEventId={seen}");
     for transport in BOTH {

@@ -3,11 +3,6 @@
 
 mod support;
 
-use std::{
-    ops::Range,
-    sync::{Arc, Mutex},
-};
-
 use serde_json::json;
 use support::{
     feed::{BOTH, Feed, Transport, open},
@@ -15,7 +10,7 @@ use support::{
 };
 use wsio::sse::SseEvent;
 use wsio_axum::EventRoute;
-use wsio_events::{EventLog, EventStore};
+use wsio_events::EventLog;
 use wsio_server::Running;
 
 /// A client that goes on where it was in an earlier life.
@@ -28,9 +23,11 @@ async fn come_back(transport: Transport, server: &Running, last_event_id: &str) 
 async fn r7_an_id_from_before_a_restart_is_told_and_never_taken_for_a_new_one() {
     for transport in BOTH {
         let before = EventLog::default();
-        let seen: Vec<_> = (0..5)
-            .map(|n| before.append(SseEvent::new(n.to_string())).unwrap())
-            .collect();
+        let mut seen = Vec::new();
+        for n in 0..5 {
+            let id = before.append(SseEvent::new(n.to_string())).await.unwrap();
+            seen.push(id.to_string());
+        }
         let server = serving(EventRoute::new(), &before).await;
         let mut feed = come_back(transport, &server, &seen[2]).await;
         assert_eq!(feed.data(2).await, ["3", "4"]);
@@ -39,12 +36,12 @@ async fn r7_an_id_from_before_a_restart_is_told_and_never_taken_for_a_new_one() 
 
         // As many events again: by their numbers alone none would have been missed.
         let after = EventLog::default();
-        let oldest = after.append(SseEvent::new("a")).unwrap();
+        let oldest = after.append(SseEvent::new("a")).await.unwrap().to_string();
         for data in ["b", "c", "d", "e", "f"] {
-            after.append(SseEvent::new(data)).unwrap();
+            after.append(SseEvent::new(data)).await.unwrap();
         }
         let server = serving(EventRoute::new(), &after).await;
-        for id in [&seen[4], &before.newest()] {
+        for id in [&seen[4], &before.newest().to_string()] {
             let mut feed = come_back(transport, &server, id).await;
             let told = feed.event().await.unwrap();
             assert_eq!(told.name, "lagged");
@@ -52,49 +49,5 @@ async fn r7_an_id_from_before_a_restart_is_told_and_never_taken_for_a_new_one() 
             assert_eq!(data, json!({ "lastEventId": id, "oldest": oldest }));
             assert_eq!(feed.data(6).await, ["a", "b", "c", "d", "e", "f"]);
         }
-    }
-}
-
-/// Where events outlive the process: a database, say.
-#[derive(Clone, Default)]
-struct Durable(Arc<Mutex<Vec<Arc<SseEvent>>>>);
-
-impl EventStore for Durable {
-    fn epoch(&self) -> String {
-        "orders".to_owned()
-    }
-
-    fn kept(&self) -> Range<u64> {
-        1..self.0.lock().unwrap().len() as u64 + 1
-    }
-
-    fn append(&mut self, event: Arc<SseEvent>) {
-        self.0.lock().unwrap().push(event);
-    }
-
-    fn get(&self, number: u64) -> Option<Arc<SseEvent>> {
-        let index = usize::try_from(number.checked_sub(1)?).ok()?;
-        self.0.lock().unwrap().get(index).cloned()
-    }
-}
-
-#[tokio::test]
-async fn r7_a_store_that_outlives_the_server_keeps_its_ids() {
-    for transport in BOTH {
-        let store = Durable::default();
-        let before = EventLog::with_store(store.clone());
-        let seen = before.append(SseEvent::new("seen")).unwrap();
-        before.append(SseEvent::new("missed")).unwrap();
-        let server = serving(EventRoute::new(), &before).await;
-        server.shutdown().await;
-        drop(before);
-
-        let after = EventLog::with_store(store);
-        let server = serving(EventRoute::new(), &after).await;
-        let newest = after.append(SseEvent::new("new")).unwrap();
-        assert_eq!(newest, "orders-3");
-        let mut feed = come_back(transport, &server, &seen).await;
-        assert_eq!(feed.data(2).await, ["missed", "new"]);
-        assert_eq!(feed.last_event_id(), newest);
     }
 }

@@ -72,7 +72,7 @@ async fn r4_one_event_is_handled_after_the_other_and_none_is_lost_with_the_conne
     feed.send("data: 3\n\n").await;
     assert_eq!(soon(events.recv()).await, Some(SseEvent::new("1")));
     // The first is still worked on. The stream goes on meanwhile.
-    log.append(SseEvent::new("down")).unwrap();
+    log.append(SseEvent::new("down")).await.unwrap();
     assert_eq!(feed.data(1).await, ["down"]);
     assert!(events.try_recv().is_err());
     drop(feed);

@@ -180,7 +180,7 @@ async fn r7_a_gap_that_is_older_than_what_is_kept_is_told_once() {
 #[tokio::test]
 async fn r7_what_a_lagging_client_is_told_is_configurable() {
     let log = EventLog::default();
-    log.append(SseEvent::new("kept")).unwrap();
+    log.append(SseEvent::new("kept")).await.unwrap();
     let route = EventRoute::new().on_lagged(|lagged| {
         let data = format!("not {}", lagged.last_event_id());
         SseEvent::new(data)

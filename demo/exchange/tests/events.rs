@@ -37,10 +37,10 @@ impl Report for Hurried {
 }
 
 /// A log that has these events: that is, what each belongs to and its number.
-fn log_of(ticks: impl IntoIterator<Item = (u64, u64)>) -> EventLog {
+async fn log_of(ticks: impl IntoIterator<Item = (u64, u64)>) -> EventLog {
     let log = EventLog::default();
     for (began, number) in ticks {
-        log.append(tick(began, number)).unwrap();
+        log.append(tick(began, number)).await.unwrap();
     }
     log
 }
@@ -78,19 +78,19 @@ fn failure(outcome: &Outcome) -> &str {
 
 #[tokio::test]
 async fn a_missing_event_fails_the_events() {
-    let outcome = run(serving(log_of([(1, 5), (1, 6), (1, 9)]))).await;
+    let outcome = run(serving(log_of([(1, 5), (1, 6), (1, 9)]).await)).await;
     assert!(failure(&outcome).contains("event 9: Gap(2)"), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn an_event_that_comes_twice_fails_the_events() {
-    let outcome = run(serving(log_of([(1, 1), (1, 2), (1, 2)]))).await;
+    let outcome = run(serving(log_of([(1, 1), (1, 2), (1, 2)]).await)).await;
     assert!(failure(&outcome).contains("event 2: Repeat"), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn a_log_that_begins_anew_fails_the_events() {
-    let outcome = run(serving(log_of([(1, 1), (1, 2), (7, 1)]))).await;
+    let outcome = run(serving(log_of([(1, 1), (1, 2), (7, 1)]).await)).await;
     assert!(failure(&outcome).contains("event 1: Anew"), "{outcome:?}");
 }
 
@@ -102,7 +102,7 @@ async fn a_server_that_does_not_drop_fails_the_events() {
         let mut ticks = tokio::time::interval(Duration::from_millis(1));
         for number in 1.. {
             ticks.tick().await;
-            appended.append(tick(1, number)).unwrap();
+            appended.append(tick(1, number)).await.unwrap();
         }
     });
     let lying = post(async || StatusCode::NO_CONTENT);
@@ -112,14 +112,16 @@ async fn a_server_that_does_not_drop_fails_the_events() {
 
 #[tokio::test]
 async fn a_server_that_refuses_to_drop_fails_the_events() {
-    let outcome = run(serving(log_of((1..=30).map(|number| (1, number))))).await;
+    let outcome = run(serving(log_of((1..=30).map(|number| (1, number))).await)).await;
     assert!(failure(&outcome).contains("404"), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn what_is_no_number_fails_the_events() {
     let log = EventLog::default();
-    log.append(SseEvent::new("five").with_name("tick")).unwrap();
+    log.append(SseEvent::new("five").with_name("tick"))
+        .await
+        .unwrap();
     let outcome = run(serving(log)).await;
     assert!(failure(&outcome).contains("expected"), "{outcome:?}");
 }

@@ -66,14 +66,14 @@ async fn receive(messages: WsReceiver, upstream: Option<EventLog>) {
     let mut items = SseReader::new(messages.map_ok(WsMessage::into_bytes));
     while let Some(Ok(item)) = items.next().await {
         if let (SseItem::Event(event), Some(log)) = (item, &upstream) {
-            append(log, event);
+            append(log, event).await;
         }
     }
 }
 
 /// Appends an event of a client.
-pub(super) fn append(log: &EventLog, event: SseEvent) {
-    if let Err(error) = log.append(event) {
+pub(super) async fn append(log: &EventLog, event: SseEvent) {
+    if let Err(error) = log.append(event).await {
         tracing::debug!(%error, "a client's event is not appended");
     }
 }
@@ -83,7 +83,7 @@ fn chunks(mut feed: EventFeed, cut: Cut) -> impl Stream<Item = io::Result<bytes:
     futures::stream::poll_fn(move |cx| {
         if end.is_none() {
             match std::task::ready!(feed.poll_next_unpin(cx)) {
-                Some(chunk) => return Poll::Ready(Some(chunk.map_err(io::Error::other))),
+                Some(Ok(chunk)) => return Poll::Ready(Some(Ok(chunk))),
                 None => end = feed.end(),
             }
         }

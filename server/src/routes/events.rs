@@ -94,8 +94,8 @@ impl Events {
         if self.upstream == Some(Upstream::Append) {
             let log = topic.log.clone();
             route = route.on_event(move |event| {
-                cut::append(&log, event);
-                async {}
+                let log = log.clone();
+                async move { cut::append(&log, event).await }
             });
         }
         route.answer(&topic.log, request)
@@ -198,16 +198,18 @@ pub(super) fn publish() -> MethodRouter<Shared> {
                 }
                 event = event.with_name(name);
             }
-            let id = match topic.log.append(event) {
+            let id = match topic.log.append(event).await {
                 Ok(id) => id,
                 Err(error) => {
                     return (StatusCode::PAYLOAD_TOO_LARGE, format!("{error}\n")).into_response();
                 }
             };
-            if query.end {
-                topic.log.end();
+            if query.end
+                && let Err(error) = topic.log.end().await
+            {
+                tracing::error!(%error, "a log is not ended");
             }
-            id.into_response()
+            id.to_string().into_response()
         },
     )
     .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures::FutureExt;
 use wsio::sse::SseEvent;
 use wsio_axum::{EventRoute, ServerHandle};
 use wsio_events::{EventLog, Limits};
@@ -142,7 +143,10 @@ impl Topic {
 
     fn append_number(&self, numbers: &mut Numbers) {
         numbers.last += 1;
-        if let Err(error) = self.log.append(SseEvent::new(numbers.last.to_string())) {
+        let event = SseEvent::new(numbers.last.to_string());
+        // A log in memory appends at once.
+        let appended = self.log.append(event).now_or_never();
+        if let Some(Err(error)) = appended {
             tracing::error!(%error, "not counted");
         }
     }
@@ -178,6 +182,8 @@ mod tests {
             .unwrap()
             .log
             .append(SseEvent::new(""))
+            .now_or_never()
+            .unwrap()
             .unwrap();
         let busy = topics.topic("busy", None).unwrap();
         let subscription = busy.log.subscribe(None);
@@ -186,6 +192,8 @@ mod tests {
             .unwrap()
             .log
             .append(SseEvent::new(""))
+            .now_or_never()
+            .unwrap()
             .unwrap();
         for n in 0..2 * MAX_TOPICS {
             topics.topic(&n.to_string(), None).unwrap();
@@ -194,15 +202,13 @@ mod tests {
         let newest = |name| topics.topic(name, None).unwrap().log.newest();
         assert_eq!(newest(""), unnamed);
         assert_ne!(newest("idle"), idle);
-        drop(
-            topics
-                .topic("busy", None)
-                .unwrap()
-                .log
-                .append(SseEvent::new(""))
-                .unwrap(),
+        let again = topics.topic("busy", None).unwrap();
+        let appended = again.log.append(SseEvent::new("")).now_or_never();
+        assert!(appended.is_some_and(|it| it.is_ok()));
+        assert_eq!(
+            busy.log.oldest().now_or_never().unwrap().unwrap(),
+            Some(newest("busy"))
         );
-        assert_eq!(busy.log.oldest(), Some(newest("busy")));
         drop(subscription);
     }
 

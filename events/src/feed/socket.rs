@@ -107,7 +107,7 @@ impl EventSocket {
     /// Sends the feed over a connection until either ends.
     ///
     /// The Close frame carries 4204 after the [end of the log](FeedEnd::Log), which tells a client
-    /// not to come back, 4500 if an event cannot be encoded, and 1001 otherwise. A client that does
+    /// not to come back, and 1001 otherwise. A client that does
     /// not take the end of a [stopped](EventFeed::until) feed within 2 seconds is dropped.
     ///
     /// # Cancel safety
@@ -140,19 +140,13 @@ impl EventSocket {
         mut sink: WsSender,
         mut feed: EventFeed,
     ) -> Result<(), SendFailure> {
-        while let Some(chunk) = feed.next().await {
-            match chunk {
-                Ok(chunk) => {
-                    let fed = AtomicUsize::new(0);
-                    let sending = send_chunk(&mut sink, chunk, &fed);
-                    progressing(meta, self.write_timeout, &fed, sending).await?;
-                }
-                Err(error) => tracing::error!(%error, "an event cannot be sent"),
-            }
+        while let Some(Ok(chunk)) = feed.next().await {
+            let fed = AtomicUsize::new(0);
+            let sending = send_chunk(&mut sink, chunk, &fed);
+            progressing(meta, self.write_timeout, &fed, sending).await?;
         }
         let code = match feed.end() {
             Some(FeedEnd::Log) => close_code(204),
-            Some(FeedEnd::Failed) => close_code(500),
             Some(FeedEnd::Until | FeedEnd::Limit) | None => CloseCode::GOING_AWAY,
         };
         close(meta, code, "").await;

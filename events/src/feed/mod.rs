@@ -1,6 +1,9 @@
 //! A log as the bytes of an event stream.
 
+mod socket;
+
 use std::{
+    convert::Infallible,
     fmt,
     future::Future,
     pin::Pin,
@@ -17,9 +20,10 @@ use futures::{
 };
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::codec::Encoder;
-use wsio::sse::{SseCodec, SseError, SseEvent, SseItem};
+use wsio::sse::{SseCodec, SseEvent, SseItem};
 
-use crate::{EventLog, Lagged, Subscription, log::carried};
+pub use self::socket::EventSocket;
+use crate::{EventLog, Lagged, Subscription, event::carried};
 
 /// The size, in bytes, from which on a chunk is not filled further. A chunk for each event would
 /// cost a system call each or, in a browser, the 50 µs of a message.
@@ -85,7 +89,7 @@ impl FeedOptions {
     ///
     /// Without an id the feed begins with an `id` block of its own, which tells the client its
     /// place in the log: if the connection is lost before the first event, the client resumes
-    /// there. With an id and no event to send, it begins with a comment, so that every client sees
+    /// there. One that is sent everything that is kept needs none. With an id and no event to send, it begins with a comment, so that every client sees
     /// at once that the stream is open.
     pub fn open(&self, log: &EventLog, last_event_id: Option<&str>) -> EventFeed {
         let subscription = match last_event_id {
@@ -94,9 +98,7 @@ impl FeedOptions {
         };
         let mut feed = EventFeed {
             subscription,
-            codec: SseCodec::new(),
-            ahead: BytesMut::new(),
-            failed: None,
+            ahead: Chunk::default(),
             heartbeat: self.heartbeat.map(Heartbeat::new),
             on_lagged: Arc::clone(&self.on_lagged),
             limit: None,
@@ -105,10 +107,12 @@ impl FeedOptions {
             begun: false,
         };
         if let Some(time) = self.retry {
-            feed.encode(retry(time));
+            feed.ahead.encode(retry(time));
         }
-        if last_event_id.is_none_or(str::is_empty) {
-            feed.encode(SseItem::Id(feed.subscription.last_event_id()));
+        if last_event_id.is_none_or(str::is_empty)
+            && let Some(id) = feed.subscription.last_event_id()
+        {
+            feed.ahead.encode(SseItem::Id(id));
         }
         feed
     }
@@ -136,20 +140,17 @@ impl fmt::Debug for FeedOptions {
 /// A chunk carries as many events as are there, up to about 16 KiB, and at least one. Nothing is
 /// queued: a feed that is not polled holds its place in the log and no events.
 ///
-/// # Errors
-///
-/// An event that cannot be encoded, which only a custom [`EventStore`](crate::EventStore) or id can
-/// cause, ends the feed with an error, since the client would not see the gap.
+/// An event is encoded once, however many feeds it goes to: a chunk of one event shares its memory
+/// with the log and with all other feeds. There are no errors; the items are `Result`s for the sake
+/// of the bodies of HTTP servers.
 ///
 /// # Cancel safety
 ///
 /// No event is lost when a future of `StreamExt::next` is dropped.
 pub struct EventFeed {
     subscription: Subscription,
-    codec: SseCodec,
-    /// The bytes that are encoded and not yielded yet.
-    ahead: BytesMut,
-    failed: Option<SseError>,
+    /// The bytes that are not yielded yet.
+    ahead: Chunk,
     heartbeat: Option<Heartbeat>,
     on_lagged: OnLagged,
     limit: Option<u64>,
@@ -169,8 +170,6 @@ pub enum FeedEnd {
     Until,
     /// The [limit](EventFeed::limit) has been reached.
     Limit,
-    /// An event cannot be encoded.
-    Failed,
 }
 
 impl EventFeed {
@@ -214,13 +213,19 @@ impl EventFeed {
         self.subscription.is_over()
     }
 
-    /// Returns the id after which the feed goes on.
+    /// Returns the id after which the feed goes on; see [`Subscription::last_event_id`].
     #[must_use]
-    pub fn last_event_id(&self) -> String {
+    pub fn last_event_id(&self) -> Option<String> {
         self.subscription.last_event_id()
     }
 
-    /// Encodes everything that is there, up to about [`CHUNK`].
+    /// Returns the log.
+    #[must_use]
+    pub fn log(&self) -> &EventLog {
+        self.subscription.log()
+    }
+
+    /// Takes everything that is there, up to about [`CHUNK`].
     fn fill(&mut self, cx: &mut Context<'_>) {
         if self.end.is_none() {
             self.end = self.ending(cx);
@@ -231,14 +236,14 @@ impl EventFeed {
             };
             match item {
                 Some(Ok(event)) => {
-                    self.encode(&*event);
+                    self.ahead.push(event.block());
                     self.count();
                 }
                 Some(Err(lagged)) => {
+                    let mut event = carried((self.on_lagged)(&lagged));
                     // From here on the client has been told, and need not be told again.
-                    let id = self.subscription.last_event_id();
-                    let event = carried((self.on_lagged)(&lagged)).with_id(id);
-                    self.encode(event);
+                    event.id = self.subscription.last_event_id();
+                    self.ahead.encode(event.into());
                 }
                 None => self.end = Some(FeedEnd::Log),
             }
@@ -262,29 +267,15 @@ impl EventFeed {
             }
         }
     }
-
-    fn encode<T>(&mut self, item: T)
-    where
-        SseCodec: Encoder<T, Error = SseError>,
-    {
-        if let Err(error) = self.codec.encode(item, &mut self.ahead) {
-            // To go on behind the event would be a gap.
-            self.failed = Some(error);
-            self.end = Some(FeedEnd::Failed);
-        }
-    }
 }
 
 impl Stream for EventFeed {
-    type Item = Result<Bytes, SseError>;
+    type Item = Result<Bytes, Infallible>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         this.fill(cx);
         if this.ahead.is_empty() {
-            if let Some(error) = this.failed.take() {
-                return Poll::Ready(Some(Err(error)));
-            }
             if this.end.is_some() {
                 return Poll::Ready(None);
             }
@@ -294,19 +285,19 @@ impl Stream for EventFeed {
                 };
                 ready!(beat.poll(cx));
             }
-            this.encode(SseItem::Comment(String::new()));
+            this.ahead.encode(SseItem::Comment(String::new()));
         }
         this.begun = true;
         if let Some(beat) = &mut this.heartbeat {
             beat.put_off();
         }
-        Poll::Ready(Some(Ok(std::mem::take(&mut this.ahead).freeze())))
+        Poll::Ready(Some(Ok(this.ahead.take())))
     }
 }
 
 impl FusedStream for EventFeed {
     fn is_terminated(&self) -> bool {
-        self.end.is_some() && self.ahead.is_empty() && self.failed.is_none()
+        self.end.is_some() && self.ahead.is_empty()
     }
 }
 
@@ -316,6 +307,55 @@ impl fmt::Debug for EventFeed {
             .field("subscription", &self.subscription)
             .field("end", &self.end)
             .finish_non_exhaustive()
+    }
+}
+
+/// Blocks that are not yielded yet: one that is shared, or several that are joined.
+#[derive(Default)]
+struct Chunk {
+    first: Bytes,
+    joined: BytesMut,
+}
+
+impl Chunk {
+    fn len(&self) -> usize {
+        self.first.len() + self.joined.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn push(&mut self, block: &Bytes) {
+        if self.is_empty() {
+            self.first = block.clone();
+            return;
+        }
+        self.join().extend_from_slice(block);
+    }
+
+    /// Adds what is of this client alone.
+    fn encode(&mut self, item: SseItem) {
+        if let Err(error) = SseCodec::new().encode(item, self.join()) {
+            // Neither an id of a log nor what `carried` returns has a line break.
+            tracing::error!(%error, "an item of an event stream cannot be encoded");
+        }
+    }
+
+    fn join(&mut self) -> &mut BytesMut {
+        let first = std::mem::take(&mut self.first);
+        if !first.is_empty() {
+            self.joined = BytesMut::with_capacity(CHUNK.max(2 * first.len()));
+            self.joined.extend_from_slice(&first);
+        }
+        &mut self.joined
+    }
+
+    fn take(&mut self) -> Bytes {
+        if self.first.is_empty() {
+            return std::mem::take(&mut self.joined).freeze();
+        }
+        std::mem::take(&mut self.first)
     }
 }
 
