@@ -3,6 +3,7 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
+    extract::RawPathParams,
     response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
@@ -13,7 +14,7 @@ use futures::{
 use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use tokio::sync::Semaphore;
 use wsio::{native::Acceptor, sse::SseEvent};
-use wsio_events::{EventLog, EventSocket, FeedOptions, Lagged};
+use wsio_events::{EventLog, EventLogs, EventSocket, FeedOptions, Lagged};
 
 use crate::{EventRequest, ServerHandle, body};
 
@@ -245,6 +246,50 @@ impl EventRoute {
         on(methods, move |request: EventRequest| async move {
             self.answer(&log, request)
         })
+    }
+
+    /// Returns a handler that serves any of `logs`, which is named by the parameter `log` of the
+    /// path, for GET, and CONNECT over HTTP/2.
+    ///
+    /// A log is opened on first use, whoever asks for it. Where clients are not to open logs of any
+    /// name, or each is to read its own only, write a handler that decides and then calls
+    /// [`answer`](Self::answer); see [`EventRequest`].
+    ///
+    /// A name that no log can have is refused with status 400, and a log that cannot be opened at
+    /// present with 503 and a [delay](Self::retry_after).
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use wsio_axum::EventRoute;
+    /// use wsio_events::EventLogs;
+    ///
+    /// let logs = EventLogs::default();
+    /// let route = EventRoute::new().replay(true).serve_logs(logs.clone());
+    /// let router: Router = Router::new().route("/jobs/{log}/events", route);
+    /// ```
+    pub fn serve_logs<S>(self, logs: EventLogs) -> MethodRouter<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        let methods = MethodFilter::GET.or(MethodFilter::CONNECT);
+        on(
+            methods,
+            move |path: RawPathParams, request: EventRequest| async move {
+                let name = path.iter().find(|(parameter, _)| *parameter == "log");
+                let name = name.map_or("", |(_, name)| name);
+                match logs.open(name).await {
+                    Ok(log) => self.answer(&log, request),
+                    Err(error) if error.is_invalid_name() => {
+                        request.refuse(StatusCode::BAD_REQUEST, None)
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a log cannot be served");
+                        let after = Some(self.retry_after);
+                        request.refuse(StatusCode::SERVICE_UNAVAILABLE, after)
+                    }
+                }
+            },
+        )
     }
 
     /// Serves `log` to one client.

@@ -170,7 +170,9 @@ async fn when_the_server_is_shut_down_streams_end() {
     for transport in BOTH {
         feeds.push(begin(transport, addr, "/events?topic=quiet").await);
         let busy = "/events?topic=busy&count=100000&interval_ms=1";
-        feeds.push(begin(transport, addr, busy).await);
+        let mut busy = open(transport, addr, busy).await;
+        busy.item().await.unwrap();
+        feeds.push(busy);
     }
     let ends = async {
         let mut ends = Vec::new();

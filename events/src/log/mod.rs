@@ -177,7 +177,13 @@ impl EventLog {
     /// Subscribes to all events that are kept, and those to come.
     #[must_use]
     pub fn subscribe_from_oldest(&self) -> Subscription {
-        self.subscription(Place::Oldest)
+        let newest = self.newest();
+        let has_nothing = newest.number == 0;
+        self.subscription(if has_nothing {
+            Place::after(newest)
+        } else {
+            Place::Oldest
+        })
     }
 
     /// Ends the log: a subscription ends when it has yielded all events, on every server.

@@ -95,7 +95,7 @@ impl Subscription {
     /// Returns the id after which the subscription goes on: that of the last event yielded, or of
     /// the place it began at. An unknown id is returned until the `Err` that reports it. `None`
     /// before the first event of a subscription [from the
-    /// oldest](EventLog::subscribe_from_oldest).
+    /// oldest](EventLog::subscribe_from_oldest) of a log that is not empty.
     #[must_use]
     pub fn last_event_id(&self) -> Option<String> {
         match &self.place {

@@ -123,7 +123,7 @@ pub async fn begin(transport: Transport, server: SocketAddr, route: &str) -> Fee
     let mut feed = open(transport, server, route).await;
     match feed.item().await {
         Ok(SseItem::Id(_)) => feed,
-        other => panic!("not the place: {other:?}"),
+        other => panic!("{transport:?} {route} begins elsewhere: {other:?}"),
     }
 }
 
