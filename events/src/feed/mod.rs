@@ -1,5 +1,7 @@
 //! A log as the bytes of an event stream.
 
+mod chunk;
+mod heartbeat;
 mod socket;
 
 use std::{
@@ -12,22 +14,20 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{
     FutureExt, Stream,
     future::{BoxFuture, Shared},
     stream::FusedStream,
 };
-use tokio::time::{Instant, Sleep, sleep};
-use tokio_util::codec::Encoder;
-use wsio::sse::{SseCodec, SseEvent, SseItem};
+use wsio::sse::{SseEvent, SseItem};
 
 pub use self::socket::EventSocket;
+use self::{
+    chunk::{CHUNK, Chunk},
+    heartbeat::Heartbeat,
+};
 use crate::{EventLog, Lagged, Subscription, event::carried};
-
-/// The size, in bytes, from which on a chunk is not filled further. A chunk for each event would
-/// cost a system call each or, in a browser, the 50 µs of a message.
-const CHUNK: usize = 16 * 1024;
 
 type OnLagged = Arc<dyn Fn(&Lagged) -> SseEvent + Send + Sync>;
 
@@ -230,6 +230,13 @@ impl EventFeed {
         if self.end.is_none() {
             self.end = self.ending(cx);
         }
+        if self.end.is_none() && self.limit.is_none() && self.ahead.is_empty() {
+            match self.subscription.poll_blocks(cx) {
+                Some(Poll::Ready(blocks)) => return self.ahead.push(&blocks),
+                Some(Poll::Pending) => return,
+                None => {}
+            }
+        }
         while self.end.is_none() && self.ahead.len() < CHUNK {
             let Poll::Ready(item) = self.subscription.poll_event(cx) else {
                 return;
@@ -310,85 +317,10 @@ impl fmt::Debug for EventFeed {
     }
 }
 
-/// Blocks that are not yielded yet: one that is shared, or several that are joined.
-#[derive(Default)]
-struct Chunk {
-    first: Bytes,
-    joined: BytesMut,
-}
-
-impl Chunk {
-    fn len(&self) -> usize {
-        self.first.len() + self.joined.len()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    fn push(&mut self, block: &Bytes) {
-        if self.is_empty() {
-            self.first = block.clone();
-            return;
-        }
-        self.join().extend_from_slice(block);
-    }
-
-    /// Adds what is of this client alone.
-    fn encode(&mut self, item: SseItem) {
-        if let Err(error) = SseCodec::new().encode(item, self.join()) {
-            // Neither an id of a log nor what `carried` returns has a line break.
-            tracing::error!(%error, "an item of an event stream cannot be encoded");
-        }
-    }
-
-    fn join(&mut self) -> &mut BytesMut {
-        let first = std::mem::take(&mut self.first);
-        if !first.is_empty() {
-            self.joined = BytesMut::with_capacity(CHUNK.max(2 * first.len()));
-            self.joined.extend_from_slice(&first);
-        }
-        &mut self.joined
-    }
-
-    fn take(&mut self) -> Bytes {
-        if self.first.is_empty() {
-            return std::mem::take(&mut self.joined).freeze();
-        }
-        std::mem::take(&mut self.first)
-    }
-}
-
 /// A reconnection time as a stream can carry it: in whole milliseconds, rounded up.
 fn retry(time: Duration) -> SseItem {
     let millis = time.as_nanos().div_ceil(1_000_000);
     SseItem::Retry(Duration::from_millis(
         u64::try_from(millis).unwrap_or(u64::MAX),
     ))
-}
-
-/// The clock of the silence since the last chunk.
-struct Heartbeat {
-    interval: Duration,
-    sleep: Pin<Box<Sleep>>,
-}
-
-impl Heartbeat {
-    fn new(interval: Duration) -> Self {
-        Self {
-            interval,
-            sleep: Box::pin(sleep(interval)),
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.sleep.as_mut().poll(cx)
-    }
-
-    fn put_off(&mut self) {
-        // A time too far off for the clock is no time at all.
-        if let Some(next) = Instant::now().checked_add(self.interval) {
-            self.sleep.as_mut().reset(next);
-        }
-    }
 }

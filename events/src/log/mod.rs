@@ -1,14 +1,16 @@
 //! A log of events that many append to and many read.
 
+mod chunks;
 mod subscription;
+mod waiters;
 mod window;
 
 use std::{fmt, sync::Arc};
 
 use wsio::sse::SseEvent;
 
-pub(crate) use self::window::LogCell;
-use self::{subscription::Place, window::LogState};
+pub(crate) use self::{chunks::CHUNK, window::LogCell};
+use self::{subscription::Place, waiters::WaiterKey, window::LogState};
 pub use self::{
     subscription::{Lagged, Subscription},
     window::{LogTail, PendingWakes, TailGap},
@@ -232,7 +234,7 @@ impl EventLog {
             return Ok(Some(oldest.id()));
         }
         let mut state = self.lock();
-        state.window.trim(std::time::Instant::now());
+        state.window.trim_old();
         Ok(state.window.oldest().map(crate::StoredEvent::id))
     }
 
@@ -247,11 +249,14 @@ impl EventLog {
 
     fn subscription(&self, place: Place) -> Subscription {
         let mut state = self.lock();
-        let key = state.next_key;
-        state.next_key += 1;
         state.subscribers += 1;
         drop(state);
-        Subscription::new(self.clone(), key, place)
+        Subscription::new(self.clone(), place)
+    }
+
+    /// See [`LogCell::is_waiting`].
+    fn is_waiting(&self, key: &WaiterKey) -> bool {
+        self.0.cell.is_waiting(key)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, LogState> {

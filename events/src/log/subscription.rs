@@ -7,15 +7,16 @@ use std::{
     pin::Pin,
     sync::{Mutex, PoisonError},
     task::{Context, Poll, ready},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
+use bytes::Bytes;
 use futures::{Stream, future::BoxFuture, stream::FusedStream};
 use serde::Serialize;
 use tokio::time::{Sleep, sleep};
 use wsio::sse::SseEvent;
 
-use super::window::NextEvent;
+use super::{waiters::WaiterKey, window::NextEvent};
 use crate::{EventId, EventLog, Page, PageLimits, StoreError, StoredEvent};
 
 /// The most that a subscription reads from a store at a time, and holds until it is yielded.
@@ -41,8 +42,8 @@ const RETRY: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)
 /// No event is lost when a future of `StreamExt::next` or the like is dropped.
 pub struct Subscription {
     log: EventLog,
-    /// The key of its waker.
-    key: u64,
+    /// The place in the list of those who wait.
+    waiting: Option<WaiterKey>,
     place: Place,
     /// The rest of a page. The first follows the place, unless something is lost in between.
     page: VecDeque<StoredEvent>,
@@ -82,10 +83,10 @@ struct Reading {
 }
 
 impl Subscription {
-    pub(crate) fn new(log: EventLog, key: u64, place: Place) -> Self {
+    pub(crate) fn new(log: EventLog, place: Place) -> Self {
         Self {
             log,
-            key,
+            waiting: None,
             place,
             page: VecDeque::new(),
             reading: None,
@@ -118,6 +119,37 @@ impl Subscription {
             Place::Unknown(_) | Place::Oldest => false,
             Place::Over => true,
         }
+    }
+
+    /// Returns the blocks of the events that are next, at most a chunk of them, or `None` if that is
+    /// for [`poll_event`](Self::poll_event) to do: there is an event that is not in memory, one that
+    /// is lost, or the end.
+    ///
+    /// The waker is registered as soon as there are no more, so that the task takes one lock for
+    /// each time it is woken.
+    pub(crate) fn poll_blocks(&mut self, cx: &mut Context<'_>) -> Option<Poll<Bytes>> {
+        let Place::After { id, .. } = self.place else {
+            return None;
+        };
+        if !self.page.is_empty() || self.reading.is_some() {
+            return None;
+        }
+        let is_waiting = |key: &WaiterKey| self.log.is_waiting(key) && key.wakes_as(cx.waker());
+        if self.waiting.as_ref().is_some_and(is_waiting) {
+            return Some(Poll::Pending);
+        }
+        let mut state = self.log.lock();
+        state.window.trim_old();
+        let (blocks, last) = state.window.blocks_after(id)?;
+        self.place = Place::after(last);
+        let mut before = None;
+        if last == state.window.newest() {
+            before = state.wait(&mut self.waiting, cx.waker());
+        }
+        drop(state);
+        // A waker may do anything when it is dropped, such as append to this log.
+        drop(before);
+        Some(Poll::Ready(blocks))
     }
 
     /// The same as `poll_next`, without decoding the event.
@@ -165,7 +197,7 @@ impl Subscription {
         if self.reading.is_none() {
             let is_known = matches!(self.place, Place::After { is_known: true, .. });
             let mut state = self.log.lock();
-            state.window.trim(Instant::now());
+            state.window.trim_old();
             match state.window.next_after(id) {
                 NextEvent::Event(event) => return Poll::Ready(Some(event)),
                 NextEvent::None if state.window.is_over_after(id) => {
@@ -176,7 +208,7 @@ impl Subscription {
                 NextEvent::Ahead if !is_known => {}
                 NextEvent::Older => {}
                 NextEvent::None | NextEvent::Ahead => {
-                    let before = state.waiting.insert(self.key, cx.waker().clone());
+                    let before = state.wait(&mut self.waiting, cx.waker());
                     drop(state);
                     // A waker may do anything when it is dropped, such as append to this log.
                     drop(before);
@@ -199,7 +231,7 @@ impl Subscription {
         match state.window.next_after(id) {
             // The store does not have it either; the window's oldest is what is left.
             NextEvent::Older => {
-                state.window.trim(Instant::now());
+                state.window.trim_old();
                 Place::Unknown(id.to_string())
             }
             _ if newest == id => Place::After { id, is_known: true },
@@ -216,7 +248,7 @@ impl Subscription {
             Some(oldest) => (oldest.after(), Some(oldest.id())),
             None => {
                 let mut state = self.log.lock();
-                state.window.trim(Instant::now());
+                state.window.trim_old();
                 let oldest = state.window.oldest().map(StoredEvent::id);
                 (state.window.base(), oldest)
             }
@@ -288,7 +320,7 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         let mut state = self.log.lock();
         state.subscribers -= 1;
-        let waker = state.waiting.remove(&self.key);
+        let waker = state.waiting.remove(self.waiting.take());
         drop(state);
         drop(waker);
     }
