@@ -1,21 +1,22 @@
 //! The connection below HTTP, as the streams on it need to see it.
 
 use std::{
+    fmt,
     future::Future,
     io::{self, IoSlice},
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use futures::task::AtomicWaker;
+use futures::{future::BoxFuture, task::AtomicWaker};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::sleep,
+    time::{Sleep, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -27,47 +28,43 @@ pub(crate) const LINGER: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ConnectionHandle(Arc<ConnectionControl>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct ConnectionControl {
-    aborted: CancellationToken,
-    /// Cancelled when the client has ended its sending side while it was held.
+    /// Cancelled when the client has ended its sending side while it was held, and the same where
+    /// it is looked at often.
     half_closed: CancellationToken,
+    is_half_closed: AtomicBool,
     holds: AtomicUsize,
     /// Whether it has carried a request.
     requested: AtomicBool,
     /// Whether it has carried an event stream.
     streams: AtomicBool,
     reader: AtomicWaker,
+    /// The limit of a write, while an event stream is written.
+    write_limit: Mutex<Option<WriteLimit>>,
 }
 
+/// Makes a future that resolves when a write that cannot go on has taken too long.
+type WriteLimit = Box<dyn Fn() -> BoxFuture<'static, ()> + Send>;
+
 impl ConnectionHandle {
-    /// Drops the connection. A body cannot end a connection that waits to write.
-    pub(crate) fn abort(&self) {
-        self.0.aborted.cancel();
-    }
-
-    /// Waits until the connection is to be dropped.
-    pub(crate) fn aborted(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.0.aborted.clone().cancelled_owned()
-    }
-
     /// Notes that there is a request.
     pub(crate) fn set_requested(&self) {
         self.0.requested.store(true, Ordering::Release);
+        let before = self.0.write_limit().take();
+        drop(before);
     }
 
-    /// Waits until there has been no request for so long, which HTTP does not look at before it
-    /// knows its version.
-    pub(crate) async fn silent(&self, limit: Duration) {
-        sleep(limit).await;
-        if self.0.requested.load(Ordering::Acquire) {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// Notes that an answer is an event stream.
-    pub(crate) fn set_streaming(&self) {
+    /// Notes that an answer is an event stream. When a write cannot go on, `limit` is called, and
+    /// the connection fails if its future resolves before the transport takes anything. A body
+    /// cannot end a connection that waits to write.
+    pub(crate) fn set_streaming(
+        &self,
+        limit: impl Fn() -> BoxFuture<'static, ()> + Send + 'static,
+    ) {
         self.0.streams.store(true, Ordering::Release);
+        let before = self.0.write_limit().replace(Box::new(limit));
+        drop(before);
     }
 
     /// Waits until a client has had its time, after a shutdown, to receive the rest of an event
@@ -92,9 +89,30 @@ impl ConnectionHandle {
     }
 }
 
+impl ConnectionControl {
+    fn write_limit(&self) -> MutexGuard<'_, Option<WriteLimit>> {
+        self.write_limit
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for ConnectionControl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionControl").finish_non_exhaustive()
+    }
+}
+
 /// See [`ConnectionHandle::hold`].
 #[derive(Debug)]
 pub(crate) struct ReadEndHold(ConnectionHandle);
+
+impl ReadEndHold {
+    /// Returns whether the client has ended its sending side.
+    pub(crate) fn is_half_closed(&self) -> bool {
+        self.0.0.is_half_closed.load(Ordering::Acquire)
+    }
+}
 
 impl Drop for ReadEndHold {
     fn drop(&mut self) {
@@ -105,20 +123,27 @@ impl Drop for ReadEndHold {
     }
 }
 
-/// A connection whose end of reading can be held back.
-#[derive(Debug)]
+/// A connection whose end of reading can be held back, and whose reading and writing can take too
+/// long.
 pub(crate) struct HoldableIo<I> {
     io: I,
     handle: ConnectionHandle,
     ended: bool,
+    /// The time for the first request, which HTTP does not look at before it knows its version.
+    patience: Option<Pin<Box<Sleep>>>,
+    /// The limit of a write that cannot go on.
+    stalled: Option<BoxFuture<'static, ()>>,
 }
 
 impl<I> HoldableIo<I> {
-    pub(crate) fn new(io: I, handle: ConnectionHandle) -> Self {
+    /// Wraps a connection, which fails if there is no request within `patience`.
+    pub(crate) fn new(io: I, handle: ConnectionHandle, patience: Duration) -> Self {
         Self {
             io,
             handle,
             ended: false,
+            patience: Some(Box::pin(sleep(patience))),
+            stalled: None,
         }
     }
 
@@ -131,10 +156,60 @@ impl<I> HoldableIo<I> {
         let control = &self.handle.0;
         control.reader.register(cx.waker());
         if control.holds.load(Ordering::Acquire) > 0 {
-            control.half_closed.cancel();
+            if !control.is_half_closed.swap(true, Ordering::AcqRel) {
+                control.half_closed.cancel();
+                // The body of the answer has something to do.
+                cx.waker().wake_by_ref();
+            }
             return Poll::Pending;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Ready when the first request has taken too long.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.handle.0.requested.load(Ordering::Acquire) {
+            self.patience = None;
+        }
+        match &mut self.patience {
+            Some(patience) => patience.as_mut().poll(cx).map(|()| Err(timed_out())),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Returns what came of a write, or an error when it has taken too long.
+    fn limit<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            if self.stalled.is_some() {
+                self.stalled = None;
+            }
+            return written;
+        }
+        if self.stalled.is_none() {
+            self.stalled = self.handle.0.write_limit().as_ref().map(|limit| limit());
+        }
+        let Some(stalled) = &mut self.stalled else {
+            return Poll::Pending;
+        };
+        ready!(stalled.as_mut().poll(cx));
+        tracing::debug!("a subscriber does not read");
+        Poll::Ready(Err(timed_out()))
+    }
+}
+
+fn timed_out() -> io::Error {
+    io::ErrorKind::TimedOut.into()
+}
+
+impl<I: fmt::Debug> fmt::Debug for HoldableIo<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HoldableIo")
+            .field("io", &self.io)
+            .finish_non_exhaustive()
     }
 }
 
@@ -146,7 +221,13 @@ impl<I: AsyncRead + Unpin> AsyncRead for HoldableIo<I> {
     ) -> Poll<io::Result<()>> {
         if !self.ended {
             let before = buf.remaining();
-            ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+            let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(cx, buf) else {
+                return match self.patience {
+                    Some(_) => self.poll_patience(cx),
+                    None => Poll::Pending,
+                };
+            };
+            read?;
             self.ended = before > 0 && buf.remaining() == before;
         }
         if self.ended {
@@ -162,7 +243,8 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for HoldableIo<I> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.limit(written, cx)
     }
 
     fn poll_write_vectored(
@@ -170,7 +252,8 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for HoldableIo<I> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        self.limit(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -178,7 +261,11 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for HoldableIo<I> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        if flushed.is_pending() {
+            return self.limit(flushed, cx);
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -32,6 +32,7 @@ mod handle;
 mod origin;
 mod request;
 mod route;
+mod seldom;
 mod server;
 mod upgrade;
 

@@ -318,7 +318,7 @@ impl EventRoute {
                     })
             }
             None => {
-                let connection = request.connection;
+                let connection = request.connection.as_ref();
                 let body = body::events(feed, slot, self.write_timeout, connection);
                 let mut response = (HEADERS, body).into_response();
                 if request.version == Version::HTTP_10 {

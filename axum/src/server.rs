@@ -1,6 +1,6 @@
 //! A server, and its end.
 
-use std::{fmt, future::Future, io, net::SocketAddr, pin::pin, time::Duration};
+use std::{fmt, future::Future, io, net::SocketAddr, time::Duration};
 
 use axum::{
     Router,
@@ -24,6 +24,7 @@ use tower_service::Service as _;
 use crate::{
     OriginPolicy, ServerHandle,
     connection::{ConnectionHandle, HoldableIo},
+    seldom::Seldom,
 };
 
 /// The time a client may take to send the head of a request.
@@ -214,7 +215,8 @@ where
     A: Clone + Send + Sync + 'static,
 {
     let connection = ConnectionHandle::default();
-    let io = TokioIo::new(HoldableIo::new(io, connection.clone()));
+    let io = HoldableIo::new(io, connection.clone(), HEADER_TIMEOUT);
+    let io = TokioIo::new(io);
     let (for_requests, of_requests) = (connection.clone(), handle.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         let extensions = request.extensions_mut();
@@ -223,24 +225,21 @@ where
         respond(router.clone(), request, &for_requests)
     });
     let builder = builder(&handle);
-    let mut serving = pin!(builder.serve_connection_with_upgrades(io, service));
-    let served = async {
-        tokio::select! {
-            served = serving.as_mut() => return served,
-            () = handle.shutting_down() => {}
+    let mut serving = Box::pin(builder.serve_connection_with_upgrades(io, service));
+    let mut closing = Seldom::new(handle.shutting_down());
+    let served = tokio::select! {
+        biased;
+        () = &mut closing => {
+            serving.as_mut().graceful_shutdown();
+            tokio::select! {
+                served = serving => served,
+                () = connection.overdue() => Ok(()),
+            }
         }
-        serving.as_mut().graceful_shutdown();
-        tokio::select! {
-            served = serving => served,
-            () = connection.overdue() => Ok(()),
-        }
+        served = serving.as_mut() => served,
     };
-    tokio::select! {
-        served = served => if let Err(error) = served {
-            tracing::debug!(%error, "connection failed");
-        },
-        () = connection.aborted() => {}
-        () = connection.silent(HEADER_TIMEOUT) => {}
+    if let Err(error) = served {
+        tracing::debug!(%error, "connection failed");
     }
 }
 

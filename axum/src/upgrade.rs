@@ -140,7 +140,8 @@ impl WsUpgrade {
             let io = TokioIo::new(upgraded);
             match acceptor.adopt(io, Role::Server, url, protocol).await {
                 Ok((meta, stream)) => {
-                    let serving = serve(meta.clone(), stream);
+                    // Boxed, as below, so that it is not in the memory of the task several times.
+                    let serving = Box::pin(serve(meta.clone(), stream));
                     until_shutdown(server, meta, serving).await;
                 }
                 Err(error) => tracing::warn!(%error, "the connection cannot be adopted"),
@@ -166,7 +167,7 @@ impl WsUpgrade {
         let on_upgrade = self.on_upgrade;
         let task = async move {
             match on_upgrade.await {
-                Ok(upgraded) => serve(upgraded).await,
+                Ok(upgraded) => Box::pin(serve(upgraded)).await,
                 Err(error) => tracing::debug!(%error, "the client went away"),
             }
         };

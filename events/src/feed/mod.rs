@@ -17,7 +17,7 @@ use std::{
 use bytes::Bytes;
 use futures::{
     FutureExt, Stream,
-    future::{BoxFuture, Shared},
+    future::{BoxFuture, Either, Shared, pending},
     stream::FusedStream,
 };
 use wsio::sse::{SseEvent, SseItem};
@@ -182,13 +182,10 @@ impl EventFeed {
 
     /// Waits until the future given to [`until`](Self::until) resolves, also while nothing polls
     /// the feed. Without one it waits for ever.
-    pub fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
-        let until = self.until.clone();
-        async move {
-            match until {
-                Some(until) => until.await,
-                None => std::future::pending().await,
-            }
+    pub fn stopped(&self) -> impl Future<Output = ()> + Clone + Send + use<> {
+        match &self.until {
+            Some(until) => Either::Left(until.clone()),
+            None => Either::Right(pending()),
         }
     }
 
