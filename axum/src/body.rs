@@ -1,20 +1,32 @@
 //! An event stream as the body of an answer.
 
+mod direct;
 mod watched;
 
 use std::{
     convert::Infallible,
     future::Future,
-    pin::Pin,
+    io,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use axum::body::Body;
+use axum::{
+    Extension,
+    body::Body,
+    response::{IntoResponse, Response},
+};
 use bytes::Bytes;
-use futures::{FutureExt, Stream, future::select};
-use hyper::body::Frame;
+use futures::{
+    FutureExt, Stream,
+    future::{BoxFuture, select},
+};
+use http::{HeaderValue, Version, header};
+use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     sync::OwnedSemaphorePermit,
     time::{Sleep, sleep},
 };
@@ -26,7 +38,11 @@ use crate::connection::{ConnectionHandle, LINGER, ReadEndHold};
 /// still there: the first makes a client that is gone reset the connection, the second fails then.
 const PROBE: Duration = Duration::from_secs(1);
 
-/// Returns the feed as a body, which holds the slot until it ends.
+/// The upper limit of the size of a body that nothing has changed: a layer that encodes it in
+/// another way knows of no limit, or of another one.
+const AS_IT_IS: u64 = u64::MAX - 0x7773_696f;
+
+/// Returns an answer with the feed as its body, which holds the slot until it ends.
 ///
 /// A body cannot notice by itself that nobody polls it any more, because the client does not take
 /// anything for `write_timeout`. Where the connection is known, that is noticed there; otherwise a
@@ -36,19 +52,92 @@ pub(crate) fn events(
     slot: OwnedSemaphorePermit,
     write_timeout: Option<Duration>,
     connection: Option<&ConnectionHandle>,
-) -> Body {
+) -> Response {
     let Some(connection) = connection else {
-        return watched::events(feed, slot, write_timeout);
+        return watched::events(feed, slot, write_timeout).into_response();
     };
     let stopped = feed.stopped();
-    connection.set_streaming(move || overdue(stopped.clone(), write_timeout).boxed());
-    Body::new(EventBody {
+    let limit = move || overdue(stopped.clone(), write_timeout).boxed();
+    let feed = Arc::new(Mutex::new(Some((feed, slot))));
+    let stream = EventStream {
+        feed: Arc::clone(&feed),
+        limit: Arc::new(limit.clone()),
+    };
+    connection.set_streaming(limit);
+    let body = Body::new(EventBody {
         feed,
-        _slot: slot,
         hold: connection.hold(),
         probe: Probe::Idle,
-    })
+    });
+    (Extension(stream), body).into_response()
 }
+
+/// The event stream that is the body of an answer.
+#[derive(Clone)]
+pub(crate) struct EventStream {
+    feed: SharedFeed,
+    limit: Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>,
+}
+
+type SharedFeed = Arc<Mutex<Option<(EventFeed, OwnedSemaphorePermit)>>>;
+
+impl EventStream {
+    /// Takes the event stream out of an answer, if it is the body as it is.
+    ///
+    /// The body that is left lets `connection` [leave](ConnectionHandle::leave) HTTP.
+    pub(crate) fn take_from(
+        response: &mut Response,
+        connection: &ConnectionHandle,
+    ) -> Option<Self> {
+        let stream = response.extensions_mut().remove::<Self>()?;
+        if response.version() != Version::HTTP_11
+            || response.body().size_hint().upper() != Some(AS_IT_IS)
+        {
+            return None;
+        }
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+        *response.body_mut() = Body::new(LeftBody(connection.clone()));
+        Some(stream)
+    }
+
+    /// Writes the stream to the connection, behind the head of the answer.
+    pub(crate) async fn write<I>(self, io: I) -> io::Result<()>
+    where
+        I: AsyncRead + AsyncWrite + Send + Unpin,
+    {
+        let Some((feed, slot)) = lock(&self.feed).take() else {
+            return Ok(());
+        };
+        let written = direct::write(io, feed, self.limit).await;
+        drop(slot);
+        written
+    }
+}
+
+fn lock(feed: &SharedFeed) -> MutexGuard<'_, Option<(EventFeed, OwnedSemaphorePermit)>> {
+    feed.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The body of an answer of which HTTP writes the head only.
+struct LeftBody(ConnectionHandle);
+
+impl hyper::body::Body for LeftBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        // The head is on its way.
+        self.0.leave();
+        Poll::Pending
+    }
+}
+
+/// A comment that shows whether the client is there.
+const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 
 /// Waits until a client has had its time to take something.
 async fn overdue(stopped: impl Future<Output = ()>, write_timeout: Option<Duration>) {
@@ -62,13 +151,12 @@ async fn overdue(stopped: impl Future<Output = ()>, write_timeout: Option<Durati
             None => std::future::pending().await,
         }
     };
-    select(std::pin::pin!(stopped), std::pin::pin!(stalled)).await;
+    select(pin!(stopped), pin!(stalled)).await;
 }
 
 /// The body on a connection of a [`Server`](crate::Server).
 struct EventBody {
-    feed: EventFeed,
-    _slot: OwnedSemaphorePermit,
+    feed: SharedFeed,
     hold: ReadEndHold,
     probe: Probe,
 }
@@ -78,18 +166,6 @@ enum Probe {
     Idle,
     Waiting(Pin<Box<Sleep>>),
     Done,
-}
-
-impl EventBody {
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
-        match Pin::new(&mut self.feed).poll_next(cx) {
-            Poll::Pending if self.hold.is_half_closed() => {
-                ready!(self.probe.poll(cx));
-                Poll::Ready(Some(Ok(Bytes::from_static(b":\n\n"))))
-            }
-            chunk => chunk,
-        }
-    }
 }
 
 impl Probe {
@@ -115,7 +191,24 @@ impl hyper::body::Body for EventBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let chunk = ready!(self.poll_chunk(cx));
+        let this = &mut *self;
+        let chunk = match &mut *lock(&this.feed) {
+            Some((feed, _)) => Pin::new(feed).poll_next(cx),
+            None => return Poll::Ready(None),
+        };
+        let chunk = match chunk {
+            Poll::Pending if this.hold.is_half_closed() => {
+                ready!(this.probe.poll(cx));
+                Some(Ok(COMMENT))
+            }
+            chunk => ready!(chunk),
+        };
         Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data)))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        hint.set_upper(AS_IT_IS);
+        hint
     }
 }

@@ -42,6 +42,8 @@ struct ConnectionControl {
     reader: AtomicWaker,
     /// The limit of a write, while an event stream is written.
     write_limit: Mutex<Option<WriteLimit>>,
+    /// Whether the head of the answer is all that HTTP writes on this connection from now on.
+    is_leaving: AtomicBool,
 }
 
 /// Makes a future that resolves when a write that cannot go on has taken too long.
@@ -65,6 +67,11 @@ impl ConnectionHandle {
         self.0.streams.store(true, Ordering::Release);
         let before = self.0.write_limit().replace(Box::new(limit));
         drop(before);
+    }
+
+    /// Notes that HTTP is to write what it has, and then to leave the connection to somebody else.
+    pub(crate) fn leave(&self) {
+        self.0.is_leaving.store(true, Ordering::Release);
     }
 
     /// Waits until a client has had its time, after a shutdown, to receive the rest of an event
@@ -126,7 +133,9 @@ impl Drop for ReadEndHold {
 /// A connection whose end of reading can be held back, and whose reading and writing can take too
 /// long.
 pub(crate) struct HoldableIo<I> {
-    io: I,
+    /// `None` after it has [left](ConnectionHandle::leave).
+    io: Option<I>,
+    exit: Exit<I>,
     handle: ConnectionHandle,
     ended: bool,
     /// The time for the first request, which HTTP does not look at before it knows its version.
@@ -135,19 +144,36 @@ pub(crate) struct HoldableIo<I> {
     stalled: Option<BoxFuture<'static, ()>>,
 }
 
+/// The place to which a transport goes when it [leaves](ConnectionHandle::leave) HTTP.
+pub(crate) struct Exit<I>(Arc<Mutex<Option<I>>>);
+
+impl<I> Exit<I> {
+    /// Returns the transport, if it has left.
+    pub(crate) fn take(&self) -> Option<I> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<I>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl<I> HoldableIo<I> {
     /// Wraps a connection, which fails if there is no request within `patience`.
-    pub(crate) fn new(io: I, handle: ConnectionHandle, patience: Duration) -> Self {
-        Self {
-            io,
+    pub(crate) fn new(io: I, handle: ConnectionHandle, patience: Duration) -> (Self, Exit<I>) {
+        let exit = Arc::new(Mutex::new(None));
+        let this = Self {
+            io: Some(io),
+            exit: Exit(Arc::clone(&exit)),
             handle,
             ended: false,
             patience: Some(Box::pin(sleep(patience))),
             stalled: None,
-        }
+        };
+        (this, Exit(exit))
     }
 
-    pub(crate) fn into_inner(self) -> I {
+    pub(crate) fn into_inner(self) -> Option<I> {
         self.io
     }
 
@@ -219,19 +245,23 @@ impl<I: AsyncRead + Unpin> AsyncRead for HoldableIo<I> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.ended {
+        let this = &mut *self;
+        let Some(io) = &mut this.io else {
+            return Poll::Pending;
+        };
+        if !this.ended {
             let before = buf.remaining();
-            let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(cx, buf) else {
-                return match self.patience {
-                    Some(_) => self.poll_patience(cx),
+            let Poll::Ready(read) = Pin::new(io).poll_read(cx, buf) else {
+                return match this.patience {
+                    Some(_) => this.poll_patience(cx),
                     None => Poll::Pending,
                 };
             };
             read?;
-            self.ended = before > 0 && buf.remaining() == before;
+            this.ended = before > 0 && buf.remaining() == before;
         }
-        if self.ended {
-            return self.poll_end(cx);
+        if this.ended {
+            return this.poll_end(cx);
         }
         Poll::Ready(Ok(()))
     }
@@ -243,7 +273,10 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for HoldableIo<I> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.io).poll_write(cx, bytes);
+        let Some(io) = &mut self.io else {
+            return Poll::Pending;
+        };
+        let written = Pin::new(io).poll_write(cx, bytes);
         self.limit(written, cx)
     }
 
@@ -252,23 +285,40 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for HoldableIo<I> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        let Some(io) = &mut self.io else {
+            return Poll::Pending;
+        };
+        let written = Pin::new(io).poll_write_vectored(cx, slices);
         self.limit(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        self.io.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 
+    /// HTTP flushes after it has written everything.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        let this = &mut *self;
+        let Some(io) = &mut this.io else {
+            return Poll::Pending;
+        };
+        let flushed = Pin::new(io).poll_flush(cx);
         if flushed.is_pending() {
-            return self.limit(flushed, cx);
+            return this.limit(flushed, cx);
+        }
+        if this.handle.0.is_leaving.load(Ordering::Acquire)
+            && matches!(flushed, Poll::Ready(Ok(())))
+        {
+            *this.exit.lock() = this.io.take();
+            return Poll::Pending;
         }
         flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        match &mut self.io {
+            Some(io) => Pin::new(io).poll_shutdown(cx),
+            None => Poll::Pending,
+        }
     }
 }
