@@ -40,20 +40,25 @@ mod log;
 mod logs;
 mod name;
 mod store;
+mod window;
 
+#[cfg(feature = "disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
+pub use self::store::DiskStore;
 pub use self::{
     error::{AppendError, StoreError},
     event::{NewEvent, StoredEvent},
     feed::{EventFeed, EventSocket, FeedEnd, FeedOptions},
     id::{EventId, InvalidEventId},
-    limits::Limits,
-    log::{EventLog, Lagged, LogTail, PendingWakes, Subscription, TailGap},
+    limits::{Limits, WindowLimits},
+    log::{EventLog, Lagged, Subscription},
     logs::{EventLogs, OpenError},
     name::{InvalidLogName, LogName},
     store::{
         EventStore, MemoryStore, OpenedLog, Page, PageLimits, SourceClaim, SourceGrant,
-        SourceTable, StoredLog, WindowLimits,
+        SourceTable, StoredLog,
     },
+    window::{LogTail, PendingWakes, TailGap},
 };
 
 #[cfg(doctest)]

@@ -1,4 +1,4 @@
-//! The limits of a log.
+//! The limits of a log, and of its window in memory.
 
 use std::time::Duration;
 
@@ -107,4 +107,13 @@ impl Default for Limits {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The limits of the window that a log has in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowLimits {
+    /// The number of events.
+    pub events: usize,
+    /// The bytes of all events together.
+    pub bytes: usize,
 }

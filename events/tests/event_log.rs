@@ -356,7 +356,7 @@ fn the_end_wakes_who_waits() {
 #[test]
 fn r7_what_a_store_has_lost_is_told() {
     let id = |number| EventId::new(7, number);
-    let store = Scripted::with_pages([vec![id(2), id(4)], vec![]], id(5));
+    let store = Scripted::with_pages([Some(vec![id(2), id(4)]), Some(vec![])], id(5));
     let logs = EventLogs::with_store(store);
     let log = logs.open("log").now_or_never().unwrap().unwrap();
     let mut items = ready(&mut log.subscribe_from_oldest()).into_iter();

@@ -80,6 +80,32 @@ fn the_event_log_is_tested_where_it_is() {
     assert!(kept.contains("r7"), "{kept:?}");
 }
 
+/// What every store promises is tested over each of them, from one list.
+#[test]
+fn every_store_is_tested_for_every_promise() {
+    let suite = read("events/tests/suite/mod.rs");
+    let listed: BTreeSet<_> = in_every_store(&suite).filter_map(number).collect();
+    let expected = ["d1", "d2", "d3", "d4", "d6", "d7"].map(owned);
+    assert!(expected.iter().all(|it| listed.contains(it)), "{listed:?}");
+    for store in [
+        "events/tests/memory.rs",
+        "events/tests/disk_suite.rs",
+        "redis/tests/suite.rs",
+    ] {
+        let is_tested = read(store)
+            .lines()
+            .any(|it| it.starts_with("every_store!("));
+        assert!(is_tested, "{store} leaves the list out");
+    }
+    // What an engine does when it is away, or comes back another, is each engine's own.
+    for folder in ["events/tests/disk", "redis/tests"] {
+        let kept = kept(&[folder]);
+        for number in ["d3", "d5", "r8"] {
+            assert!(kept.contains(number), "{folder} has no test of {number}");
+        }
+    }
+}
+
 #[test]
 fn only_what_runs_counts_as_a_test() {
     // With a letter that is no section's: this file is searched, too.
@@ -187,6 +213,16 @@ fn in_functions(text: &str) -> impl Iterator<Item = &str> {
         let line = line.strip_prefix("async ").unwrap_or(line);
         line.strip_prefix("fn ")
     })
+}
+
+/// The names in the list of `every_store!`, each of which is a test over each store.
+fn in_every_store(text: &str) -> impl Iterator<Item = &str> {
+    let list = text
+        .split_once("every_store!($engine;")
+        .map_or("", |it| it.1);
+    let list = list.split_once(");").map_or("", |it| it.0);
+    let entries = list.lines().map(str::trim);
+    entries.filter_map(|it| it.split_once(": ").map(|(_, name)| name))
 }
 
 /// The names in `over_both!`, each of which is a test over WebSocket and one over HTTP.

@@ -13,7 +13,7 @@ use crate::modules::{Modules, attributes, is_for_tests};
 #[test]
 fn every_type_name_is_defined_once() {
     let mut found = Definitions::default();
-    for folder in ["src", "events/src", "axum/src"] {
+    for folder in ["src", "events/src", "axum/src", "redis/src"] {
         found.read(&Modules::of(folder, ""));
     }
     assert!(found.places.len() > 100, "{:?}", found.places);

@@ -68,6 +68,11 @@ pub(crate) fn openssl() -> Result<(), Failure> {
     install("pkg-config libssl-dev", "There is no OpenSSL to build with")
 }
 
+/// Makes the engine of the tests of wsio-redis available.
+pub(crate) fn redis() -> Result<(), Failure> {
+    program("redis-server", "redis-server")
+}
+
 /// Makes callgrind available.
 pub(crate) fn valgrind() -> Result<(), Failure> {
     program("valgrind", "valgrind")

@@ -22,6 +22,7 @@ pub(crate) enum Need {
     Wasm,
     Chromium,
     OpenSsl,
+    Redis,
     WasmPack,
 }
 
@@ -42,6 +43,7 @@ impl Need {
             Self::Wasm => setup::wasm_target(),
             Self::Chromium => setup::chromium().map(drop),
             Self::OpenSsl => setup::openssl(),
+            Self::Redis => setup::redis(),
             Self::WasmPack => setup::wasm_pack().map(drop),
         }
     }
@@ -87,7 +89,7 @@ pub(crate) const STEPS: [Step; 13] = [
     Step {
         name: "native",
         about: "unit and integration tests (native)",
-        needs: &[],
+        needs: &[Need::Redis],
         work: Work::Commands(native),
     },
     Step {
@@ -185,7 +187,8 @@ fn doc_tests() -> Vec<Command> {
 }
 
 fn docs() -> Vec<Command> {
-    let native = Command::cargo("doc --no-deps -p wsio -p wsio-events -p wsio-axum").args(NATIVE);
+    let native = Command::cargo("doc --no-deps -p wsio -p wsio-events -p wsio-redis -p wsio-axum")
+        .args(NATIVE);
     let wasm = Command::cargo("doc --no-deps -p wsio").args(WASM);
     [native, wasm]
         .map(|c| c.var("RUSTDOCFLAGS", "-D warnings"))
@@ -194,7 +197,8 @@ fn docs() -> Vec<Command> {
 
 /// With the files as they are: a change that is not committed yet is to be checked, too.
 fn package() -> Vec<Command> {
-    let package = "package --no-verify --allow-dirty -p wsio -p wsio-events -p wsio-axum";
+    let package =
+        "package --no-verify --allow-dirty -p wsio -p wsio-events -p wsio-redis -p wsio-axum";
     vec![Command::cargo(package)]
 }
 
@@ -207,13 +211,16 @@ fn features(metadata: &Metadata) -> Vec<Command> {
         )
         .chain(["--all-features".to_owned()])
         .collect();
-    ["", "--target wasm32-unknown-unknown"]
+    let cases = ["", "--target wasm32-unknown-unknown"]
         .iter()
         .flat_map(|target| {
             let clippy = |case| Command::cargo("clippy -p wsio").args(target).args(case);
-            let cases = cases.iter().map(move |case| clippy(case));
-            cases.map(|command| command.args("-- -D warnings"))
-        })
+            cases.iter().map(move |case| clippy(case))
+        });
+    let redis = Command::cargo("clippy -p wsio-redis --all-features --all-targets");
+    cases
+        .chain([redis])
+        .map(|command| command.args("-- -D warnings"))
         .collect()
 }
 

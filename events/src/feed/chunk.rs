@@ -5,7 +5,7 @@ use tokio_util::codec::Encoder;
 use wsio::sse::{SseCodec, SseItem};
 
 /// The size, in bytes, from which on a chunk is not filled further.
-pub(super) const CHUNK: usize = crate::log::CHUNK as usize;
+pub(super) const CHUNK: usize = crate::window::CHUNK as usize;
 
 /// Blocks that are not yielded yet: one that is shared, or several that are joined.
 #[derive(Default)]

@@ -16,9 +16,9 @@ use std::{
 
 use bytes::Bytes;
 use futures::{
-    FutureExt, Stream,
+    FutureExt, Stream, StreamExt,
     future::{BoxFuture, Either, Shared, pending},
-    stream::FusedStream,
+    stream::{FusedStream, FuturesUnordered},
 };
 use wsio::sse::{SseEvent, SseItem};
 
@@ -103,6 +103,7 @@ impl FeedOptions {
             on_lagged: Arc::clone(&self.on_lagged),
             limit: None,
             until: None,
+            stopping: FuturesUnordered::new(),
             end: None,
             begun: false,
         };
@@ -155,6 +156,8 @@ pub struct EventFeed {
     on_lagged: OnLagged,
     limit: Option<u64>,
     until: Option<Shared<BoxFuture<'static, ()>>>,
+    /// The same, if it is there: it is looked at only after it has woken the task.
+    stopping: FuturesUnordered<Shared<BoxFuture<'static, ()>>>,
     end: Option<FeedEnd>,
     /// Whether a chunk has been yielded.
     begun: bool,
@@ -176,7 +179,9 @@ impl EventFeed {
     /// Ends the feed when `stopping` resolves, such as when the server shuts down.
     #[must_use]
     pub fn until(mut self, stopping: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.until = Some(stopping.boxed().shared());
+        let stopping = stopping.boxed().shared();
+        self.until = Some(stopping.clone());
+        self.stopping = FuturesUnordered::from_iter([stopping]);
         self
     }
 
@@ -258,8 +263,8 @@ impl EventFeed {
         if self.limit == Some(0) {
             return Some(FeedEnd::Limit);
         }
-        let stopped = self.until.as_mut()?.poll_unpin(cx).is_ready();
-        stopped.then_some(FeedEnd::Until)
+        let stopped = self.stopping.poll_next_unpin(cx);
+        (stopped == Poll::Ready(Some(()))).then_some(FeedEnd::Until)
     }
 
     /// Counts an event against the limit.

@@ -1,23 +1,18 @@
 //! A log of events that many append to and many read.
 
-mod chunks;
 mod subscription;
-mod waiters;
-mod window;
 
 use std::{fmt, sync::Arc};
 
 use wsio::sse::SseEvent;
 
-pub(crate) use self::{chunks::CHUNK, window::LogCell};
-use self::{subscription::Place, waiters::WaiterKey, window::LogState};
-pub use self::{
-    subscription::{Lagged, Subscription},
-    window::{LogTail, PendingWakes, TailGap},
-};
+use self::subscription::Place;
+pub use self::subscription::{Lagged, Subscription};
 use crate::{
-    AppendError, EventId, EventStore, Limits, LogName, NewEvent, PageLimits, StoreError, StoredLog,
+    AppendError, EventId, EventStore, Limits, LogName, LogTail, NewEvent, PageLimits, StoreError,
+    StoredLog,
     store::MemoryLog,
+    window::{LogCell, LogState, WaiterKey},
 };
 
 /// A bounded log of events: it gives each an id, and lets any number of subscribers resume after
@@ -234,7 +229,7 @@ impl EventLog {
             return Ok(Some(oldest.id()));
         }
         let mut state = self.lock();
-        state.window.trim_old();
+        state.window.drop_old();
         Ok(state.window.oldest().map(crate::StoredEvent::id))
     }
 

@@ -16,8 +16,10 @@ use serde::Serialize;
 use tokio::time::{Sleep, sleep};
 use wsio::sse::SseEvent;
 
-use super::{waiters::WaiterKey, window::NextEvent};
-use crate::{EventId, EventLog, Page, PageLimits, StoreError, StoredEvent};
+use crate::{
+    EventId, EventLog, Page, PageLimits, StoreError, StoredEvent,
+    window::{NextEvent, WaiterKey},
+};
 
 /// The most that a subscription reads from a store at a time, and holds until it is yielded.
 const PAGE: PageLimits = PageLimits {
@@ -139,7 +141,7 @@ impl Subscription {
             return Some(Poll::Pending);
         }
         let mut state = self.log.lock();
-        state.window.trim_old();
+        state.window.drop_old();
         let (blocks, last) = state.window.blocks_after(id)?;
         self.place = Place::after(last);
         let mut before = None;
@@ -197,7 +199,7 @@ impl Subscription {
         if self.reading.is_none() {
             let is_known = matches!(self.place, Place::After { is_known: true, .. });
             let mut state = self.log.lock();
-            state.window.trim_old();
+            state.window.drop_old();
             match state.window.next_after(id) {
                 NextEvent::Event(event) => return Poll::Ready(Some(event)),
                 NextEvent::None if state.window.is_over_after(id) => {
@@ -231,7 +233,7 @@ impl Subscription {
         match state.window.next_after(id) {
             // The store does not have it either; the window's oldest is what is left.
             NextEvent::Older => {
-                state.window.trim_old();
+                state.window.drop_old();
                 Place::Unknown(id.to_string())
             }
             _ if newest == id => Place::After { id, is_known: true },
@@ -248,7 +250,7 @@ impl Subscription {
             Some(oldest) => (oldest.after(), Some(oldest.id())),
             None => {
                 let mut state = self.log.lock();
-                state.window.trim_old();
+                state.window.drop_old();
                 let oldest = state.window.oldest().map(StoredEvent::id);
                 (state.window.base(), oldest)
             }

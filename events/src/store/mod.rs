@@ -1,5 +1,7 @@
 //! The places where events are kept: the seam between a log and its engine.
 
+#[cfg(feature = "disk")]
+mod disk;
 mod memory;
 mod sources;
 
@@ -7,12 +9,17 @@ use std::fmt;
 
 use futures::future::BoxFuture;
 
+#[cfg(feature = "disk")]
+#[cfg_attr(docsrs, doc(cfg(feature = "disk")))]
+pub use self::disk::DiskStore;
 pub(crate) use self::memory::MemoryLog;
 pub use self::{
     memory::MemoryStore,
     sources::{SourceClaim, SourceGrant, SourceTable},
 };
-use crate::{AppendError, EventId, Limits, LogName, LogTail, NewEvent, StoreError, StoredEvent};
+use crate::{
+    AppendError, EventId, Limits, LogName, LogTail, NewEvent, StoreError, StoredEvent, WindowLimits,
+};
 
 /// Keeps the events of any number of logs: [`MemoryStore`] by default, `DiskStore` with the feature
 /// `disk`, or `RedisStore` of the crate `wsio-redis`.
@@ -53,15 +60,6 @@ pub struct OpenedLog {
     pub recent: Vec<StoredEvent>,
     /// How much the window holds.
     pub window: WindowLimits,
-}
-
-/// The limits of the window that a log has in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WindowLimits {
-    /// The number of events.
-    pub events: usize,
-    /// The bytes of all events together.
-    pub bytes: usize,
 }
 
 /// Some events of a log, oldest first.

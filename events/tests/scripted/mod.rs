@@ -1,4 +1,5 @@
 //! A store that does what a test says.
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::{
     collections::VecDeque,
@@ -18,21 +19,33 @@ use wsio_events::{
 /// Remembers what it pushed, and returns the given pages one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Scripted {
-    pages: Arc<Mutex<VecDeque<Vec<EventId>>>>,
+    pages: Pages,
     newest: Option<EventId>,
     pushed: Arc<Mutex<Vec<StoredEvent>>>,
+    tail: Arc<Mutex<Option<LogTail>>>,
 }
+
+/// The ids of the events of each page; `None` where the store fails.
+type Pages = Arc<Mutex<VecDeque<Option<Vec<EventId>>>>>;
 
 impl Scripted {
     pub(crate) const WINDOW: usize = 10;
 
     /// Of a log whose newest event is `newest`, and not in its window.
-    pub(crate) fn with_pages(pages: impl Into<VecDeque<Vec<EventId>>>, newest: EventId) -> Self {
+    pub(crate) fn with_pages(
+        pages: impl Into<VecDeque<Option<Vec<EventId>>>>,
+        newest: EventId,
+    ) -> Self {
         Self {
             pages: Arc::new(Mutex::new(pages.into())),
             newest: Some(newest),
             ..Self::default()
         }
+    }
+
+    /// The tail of the log that was opened last.
+    pub(crate) fn tail(&self) -> Arc<Mutex<Option<LogTail>>> {
+        Arc::clone(&self.tail)
     }
 
     pub(crate) fn pushed(&self) -> Arc<Mutex<Vec<StoredEvent>>> {
@@ -50,6 +63,7 @@ impl EventStore for Scripted {
         _: &LogName,
         tail: LogTail,
     ) -> BoxFuture<'static, Result<OpenedLog, StoreError>> {
+        *self.tail.lock().unwrap() = Some(tail.clone());
         let newest = self.newest.unwrap_or(EventId::new(1, 0));
         let log = ScriptedLog {
             tail,
@@ -74,7 +88,7 @@ impl EventStore for Scripted {
 #[derive(Debug)]
 struct ScriptedLog {
     tail: LogTail,
-    pages: Arc<Mutex<VecDeque<Vec<EventId>>>>,
+    pages: Pages,
     newest: EventId,
     pushed: Arc<Mutex<Vec<StoredEvent>>>,
     sources: SourceTable,
@@ -90,7 +104,10 @@ impl StoredLog for ScriptedLog {
     }
 
     fn page(&self, _: EventId, _: PageLimits) -> BoxFuture<'static, Result<Page, StoreError>> {
-        let ids = self.pages.lock().unwrap().pop_front().unwrap_or_default();
+        let page = self.pages.lock().unwrap().pop_front();
+        let Some(ids) = page.unwrap_or(Some(Vec::new())) else {
+            return ready(Err(StoreError::new("a test says so"))).boxed();
+        };
         let event = |id: EventId| {
             let body = format!("data: {}\n\n", id.number);
             StoredEvent::new(id, None, body.as_bytes())

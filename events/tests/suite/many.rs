@@ -27,7 +27,7 @@ pub async fn d6_logs_are_apart_whatever_their_names<E: Engine>() {
     ];
     for (n, name) in (0..).zip(names) {
         let log = logs.open(name).await.unwrap();
-        assert_eq!(log.name().map(|name| name.as_str()), Some(name));
+        assert_eq!(log.name().map(wsio_events::LogName::as_str), Some(name));
         assert_eq!(log.oldest().await.unwrap(), None, "{name:?}");
         append(&log, n..n + 1).await;
     }

@@ -1,7 +1,7 @@
 //! The promises that hold in every store, as tests over an [`Engine`].
 //!
 //! A store's tests include this file, implement `Engine`, and call `every_store!`.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 
 pub mod appending;
 pub mod many;

@@ -1,5 +1,8 @@
 //! The newest events of a log, in memory, and the subscribers that wait for more.
 
+mod chunks;
+mod waiters;
+
 use std::{
     collections::VecDeque,
     error, fmt,
@@ -13,11 +16,9 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{
-    chunks::{CHUNK, ChunkCache},
-    waiters::{WaiterKey, WaiterList},
-};
-use crate::{EventId, StoredEvent, WindowLimits};
+pub(crate) use self::{chunks::CHUNK, waiters::WaiterKey};
+use self::{chunks::ChunkCache, waiters::WaiterList};
+use crate::{EventId, StoredEvent, limits::WindowLimits};
 
 /// The newest events of a log.
 ///
@@ -201,7 +202,7 @@ impl LogWindow {
     }
 
     /// Drops the events that are too old by now.
-    pub(crate) fn trim_old(&mut self) {
+    pub(crate) fn drop_old(&mut self) {
         if self.age.is_some() {
             self.trim(Instant::now());
         }

@@ -1,0 +1,115 @@
+//! A disk that is full.
+
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use tokio::time::sleep;
+use wsio::sse::SseEvent;
+use wsio_events::{EventLogs, Limits};
+
+use crate::support::{TestDir, append, causes, kept, next_data, open, texts};
+
+/// A small file system, if this process may mount one.
+struct SmallDisk<'a>(&'a Path);
+
+impl<'a> SmallDisk<'a> {
+    fn mount(path: &'a Path) -> Option<Self> {
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"])
+            .arg(path)
+            .output();
+        match mount {
+            Ok(output) if output.status.success() => Some(Self(path)),
+            other => {
+                println!("not tested: a file system cannot be mounted here: {other:?}");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0).output();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d5_a_full_disk_refuses_events_and_loses_none() {
+    let dir = TestDir::new();
+    let Some(_disk) = SmallDisk::mount(dir.path()) else {
+        return;
+    };
+    let filler = dir.path().join("filler");
+    let logs = open(&dir, Limits::new().bytes(1 << 30));
+    let log = logs.open("job").await.unwrap();
+    let mut watching = log.subscribe(None);
+    let mut expected = Vec::new();
+    for round in 0..5 {
+        // Room for some more.
+        let used = fs::metadata(dir.file()).unwrap().len();
+        let free = 200_000 * (round + 1);
+        fs::write(
+            &filler,
+            vec![0; ((8 << 20) - used.min(7 << 20) - free) as usize],
+        )
+        .ok();
+        let mut refused = 0;
+        while refused < 3 {
+            let data = format!("{round} {} {}", expected.len(), "x".repeat(10_000));
+            let start = Instant::now();
+            match log.append(SseEvent::new(&*data)).await {
+                Ok(_) => expected.push(data),
+                Err(error) => {
+                    refused += 1;
+                    let causes = causes(&error);
+                    assert!(causes.contains("the disk is full"), "{causes}");
+                    assert!(!error.is_uncertain(), "{causes}");
+                    assert!(start.elapsed() < Duration::from_secs(5));
+                }
+            }
+        }
+        fs::remove_file(&filler).unwrap();
+        if round == 2 {
+            // The disk stays what it is, and becomes larger.
+            remount(dir.path());
+        }
+        let data = format!("room again {round}");
+        resume(&log, &data).await;
+        expected.push(data);
+    }
+    assert!(expected.len() > 20, "{}", expected.len());
+    for data in &expected {
+        assert!(next_data(&mut watching).await == *data, "{}", &data[..10]);
+    }
+    assert!(texts(&kept(&log).await) == expected);
+    drop((watching, log, logs));
+
+    let logs: EventLogs = open(&dir, Limits::new().bytes(1 << 30));
+    let log = logs.open("job").await.unwrap();
+    assert!(texts(&kept(&log).await) == expected);
+    append(&log, "after a restart").await;
+}
+
+async fn resume(log: &wsio_events::EventLog, data: &str) {
+    let start = Instant::now();
+    while let Err(error) = log.append(SseEvent::new(data)).await {
+        assert!(!error.is_uncertain(), "{}", causes(&error));
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "{}",
+            causes(&error)
+        );
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn remount(path: &Path) {
+    let options = ["-o", "remount,size=64m"];
+    let output = Command::new("mount").args(options).arg(path).output();
+    assert!(output.unwrap().status.success());
+}

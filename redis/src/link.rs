@@ -1,0 +1,360 @@
+//! A connection to Redis that is made anew whenever it is lost.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, ProtocolVersion, PushInfo, PushKind, RedisError,
+    ServerErrorKind, Value, aio::MultiplexedConnection,
+};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    task::{JoinHandle, unconstrained},
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
+};
+
+use crate::{error::CallError, script::Script};
+
+/// The first delay before a connection is made anew, and the largest.
+const RETRY: [Duration; 2] = [Duration::from_millis(25), Duration::from_secs(1)];
+
+/// The time for which a connection lives that is not a failed attempt.
+const LIVED: Duration = Duration::from_secs(2);
+
+/// The delay after which a command is repeated that Redis was not ready for.
+const NOT_READY: Duration = Duration::from_millis(50);
+
+/// The number of commands that wait to be written. Up to this number they stay in the order in which
+/// they were begun.
+const QUEUE: usize = 1 << 16;
+
+/// A handler of what Redis sends without being asked.
+pub(crate) type PushHandler = Arc<dyn Fn(&[Value]) + Send + Sync>;
+
+/// One connection to Redis, shared by all who have commands. A task makes it anew whenever it is
+/// lost, with growing delays. It ends with this.
+pub(crate) struct Link {
+    state: watch::Receiver<LinkState>,
+    suspects: mpsc::UnboundedSender<u64>,
+    keeper: JoinHandle<()>,
+}
+
+/// The state of a [`Link`].
+#[derive(Clone)]
+pub(crate) enum LinkState {
+    /// There is no connection, and why if that is known.
+    Down(Option<RedisError>),
+    Up(LinkConnection),
+}
+
+/// A connection of a [`Link`], distinguished from those before by its generation.
+#[derive(Clone)]
+pub(crate) struct LinkConnection {
+    pub(crate) connection: MultiplexedConnection,
+    pub(crate) generation: u64,
+}
+
+/// Whether a command may be sent once more if nobody knows whether it was executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    Harmless,
+    Never,
+}
+
+impl Link {
+    /// Begins to connect. The scripts are loaded first, so that commands are executed in the order in
+    /// which they are sent. `pushes` is called for each message of a channel.
+    pub(crate) fn new(
+        client: Client,
+        attempt: Duration,
+        scripts: &'static [&'static Script],
+        pushes: PushHandler,
+    ) -> Self {
+        let (state_in, state) = watch::channel(LinkState::Down(None));
+        let (suspects, suspects_out) = mpsc::unbounded_channel();
+        let dialer = Dialer {
+            client,
+            attempt,
+            scripts,
+            pushes,
+        };
+        Self {
+            state,
+            suspects,
+            keeper: tokio::spawn(keep(dialer, state_in, suspects_out)),
+        }
+    }
+
+    /// Waits for a connection; `None` if there will be none.
+    pub(crate) async fn up(&self) -> Option<LinkConnection> {
+        let mut state = self.state.clone();
+        let up = state.wait_for(|state| matches!(state, LinkState::Up(_)));
+        match &*up.await.ok()? {
+            LinkState::Up(connected) => Some(connected.clone()),
+            LinkState::Down(_) => None,
+        }
+    }
+
+    /// Waits for the end of a connection.
+    pub(crate) async fn over(&self, generation: u64) {
+        let mut state = self.state.clone();
+        let over = state.wait_for(|state| match state {
+            LinkState::Up(connected) => connected.generation != generation,
+            LinkState::Down(_) => true,
+        });
+        // Without a keeper it is over, too.
+        drop(over.await);
+    }
+
+    /// Reports that the connection of this generation does not work, so that it is replaced.
+    pub(crate) fn suspect(&self, generation: u64) {
+        // There is always a keeper.
+        let _ = self.suspects.send(generation);
+    }
+
+    /// Runs a script, which is loaded if Redis does not know it.
+    pub(crate) async fn run(
+        &self,
+        script: &Script,
+        command: &Cmd,
+        repeat: Repeat,
+        deadline: Instant,
+    ) -> Result<Value, CallError> {
+        match self.call(command, repeat, deadline).await {
+            Err(CallError::Refused(error)) if is_server(&error, ServerErrorKind::NoScript) => {
+                self.call(&script.load(), Repeat::Harmless, deadline)
+                    .await
+                    .map_err(CallError::before_sending)?;
+                self.call(command, repeat, deadline).await
+            }
+            done => done,
+        }
+    }
+
+    /// Sends a command, waiting for a connection if there is none.
+    pub(crate) async fn call(
+        &self,
+        command: &Cmd,
+        repeat: Repeat,
+        deadline: Instant,
+    ) -> Result<Value, CallError> {
+        let mut refusal = None;
+        loop {
+            let LinkConnection {
+                mut connection,
+                generation,
+            } = match (self.connected(deadline).await, refusal.take()) {
+                (Ok(connected), _) => connected,
+                (Err(CallError::Away(None)), Some(error)) => return Err(CallError::Refused(error)),
+                (Err(error), _) => return Err(error),
+            };
+            // In the order in which they are begun, also those of a task that has used up its turn.
+            let sending = unconstrained(connection.send_packed_command(command));
+            let error = match timeout_at(deadline, sending).await {
+                Ok(Ok(value)) => match value.extract_error() {
+                    Ok(value) => return Ok(value),
+                    Err(error) => error,
+                },
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    self.suspect(generation);
+                    return Err(CallError::Silent);
+                }
+            };
+            match advice(&error) {
+                Advice::Refused => return Err(CallError::Refused(error)),
+                Advice::Wait => {}
+                Advice::Elsewhere => self.suspect(generation),
+                Advice::Lost => {
+                    self.suspect(generation);
+                    if repeat == Repeat::Never {
+                        return Err(CallError::Lost(error));
+                    }
+                }
+            }
+            let is_lost = matches!(advice(&error), Advice::Lost);
+            let again = Instant::now() + NOT_READY;
+            if again >= deadline {
+                return Err(match is_lost {
+                    true => CallError::Lost(error),
+                    false => CallError::Refused(error),
+                });
+            }
+            refusal = Some(error).filter(|_| !is_lost);
+            sleep_until(again).await;
+        }
+    }
+
+    /// Waits for a connection.
+    async fn connected(&self, deadline: Instant) -> Result<LinkConnection, CallError> {
+        if let LinkState::Up(connected) = &*self.state.borrow() {
+            return Ok(connected.clone());
+        }
+        if let Ok(Some(connected)) = timeout_at(deadline, self.up()).await {
+            return Ok(connected);
+        }
+        Err(CallError::Away(match &*self.state.borrow() {
+            LinkState::Down(error) => error.clone(),
+            LinkState::Up(_) => None,
+        }))
+    }
+
+    /// Waits for the result of the first attempt.
+    pub(crate) async fn first(&self, deadline: Instant) -> Result<(), CallError> {
+        let mut state = self.state.clone();
+        let tried = state.wait_for(|state| !matches!(state, LinkState::Down(None)));
+        match timeout_at(deadline, tried).await {
+            Ok(Ok(state)) => match &*state {
+                LinkState::Up(_) => Ok(()),
+                LinkState::Down(error) => Err(CallError::Away(error.clone())),
+            },
+            _ => Err(CallError::Away(None)),
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+/// The consequence of an error.
+enum Advice {
+    /// The command was not executed, and would not be if it was repeated.
+    Refused,
+    /// It was not executed; Redis may be ready in a moment.
+    Wait,
+    /// It was not executed; another server may be at this address now.
+    Elsewhere,
+    /// The connection is lost, and nobody knows whether the command was executed.
+    Lost,
+}
+
+fn advice(error: &RedisError) -> Advice {
+    match error.kind() {
+        ErrorKind::Server(kind) => match kind {
+            ServerErrorKind::BusyLoading
+            | ServerErrorKind::TryAgain
+            | ServerErrorKind::MasterDown => Advice::Wait,
+            ServerErrorKind::ReadOnly => Advice::Elsewhere,
+            _ => Advice::Refused,
+        },
+        // An error that only Redis knows: its answer to this command.
+        ErrorKind::Extension => match error.code() {
+            Some("BUSY") => Advice::Wait,
+            _ => Advice::Refused,
+        },
+        ErrorKind::AuthenticationFailed | ErrorKind::Client | ErrorKind::InvalidClientConfig => {
+            Advice::Refused
+        }
+        _ => Advice::Lost,
+    }
+}
+
+fn is_server(error: &RedisError, kind: ServerErrorKind) -> bool {
+    error.kind() == ErrorKind::Server(kind)
+}
+
+/// Makes connections.
+struct Dialer {
+    client: Client,
+    attempt: Duration,
+    scripts: &'static [&'static Script],
+    pushes: PushHandler,
+}
+
+impl Dialer {
+    /// Connects; `lost` is notified when the connection is over.
+    async fn dial(&self, lost: Arc<Notify>) -> Result<MultiplexedConnection, RedisError> {
+        let pushes = Arc::clone(&self.pushes);
+        let on_push = move |push: PushInfo| -> Result<(), redis::aio::SendError> {
+            match push.kind {
+                PushKind::Disconnection => lost.notify_one(),
+                PushKind::Message => pushes(&push.data),
+                _ => {}
+            }
+            Ok(())
+        };
+        // The deadlines are ours: each command has its own.
+        let config = AsyncConnectionConfig::new()
+            .set_response_timeout(None)
+            .set_connection_timeout(None)
+            .set_pipeline_buffer_size(QUEUE)
+            .set_push_sender(on_push);
+        let dialing = async {
+            let client = &self.client;
+            let dialing = client.get_multiplexed_async_connection_with_config(&config);
+            let mut connection = dialing.await?;
+            for script in self.scripts {
+                let load = script.load();
+                connection
+                    .send_packed_command(&load)
+                    .await?
+                    .extract_error()?;
+            }
+            Ok(connection)
+        };
+        match timeout(self.attempt, dialing).await {
+            Ok(dialed) => dialed,
+            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+        }
+    }
+}
+
+/// Returns the client for a URL, with the protocol that brings messages beside answers.
+pub(crate) fn client(url: &str) -> Result<Client, RedisError> {
+    let info = Client::open(url)?.get_connection_info().clone();
+    let settings = info.redis_settings().clone();
+    let settings = settings.set_protocol(ProtocolVersion::RESP3);
+    Client::open(info.set_redis_settings(settings))
+}
+
+async fn keep(
+    dialer: Dialer,
+    state: watch::Sender<LinkState>,
+    mut suspects: mpsc::UnboundedReceiver<u64>,
+) {
+    let mut delay = RETRY[0];
+    for generation in 1.. {
+        let began = Instant::now();
+        let lost = Arc::new(Notify::new());
+        match dialer.dial(Arc::clone(&lost)).await {
+            Ok(connection) => {
+                state.send_replace(LinkState::Up(LinkConnection {
+                    connection,
+                    generation,
+                }));
+                tokio::select! {
+                    () = lost.notified() => {}
+                    () = suspected(&mut suspects, generation) => {}
+                }
+                state.send_replace(LinkState::Down(None));
+                tracing::warn!("a connection to Redis is lost, and made anew");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "Redis cannot be reached, and is tried again");
+                state.send_replace(LinkState::Down(Some(error)));
+            }
+        }
+        if began.elapsed() > LIVED {
+            delay = RETRY[0];
+        }
+        sleep(jittered(delay)).await;
+        delay = (delay * 2).min(RETRY[1]);
+    }
+}
+
+async fn suspected(suspects: &mut mpsc::UnboundedReceiver<u64>, generation: u64) {
+    // The other end lives as long as this task.
+    while suspects.recv().await != Some(generation) {}
+}
+
+/// Returns a delay between half of this and all of it, so that servers do not come all at once.
+fn jittered(delay: Duration) -> Duration {
+    let nanos = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let part = f64::from(nanos.subsec_nanos() % 1000) / 1000.0;
+    delay.mul_f64(0.5 + part / 2.0)
+}
