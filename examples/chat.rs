@@ -7,22 +7,39 @@
 //! A client sends each line to the server as an event. The server appends it to a log, and the log
 //! sends it to all clients, the sender included: all of them receive the same lines in the same
 //! order. A client that joins late or reconnects receives the earlier lines from the log.
+//!
+//! Meanwhile the plug is pulled out, again and again: no line is lost, and none arrives twice. A client
+//! sends again what the server has not confirmed, and the server skips what it has seen.
 #![cfg_attr(all(target_family = "wasm", target_os = "unknown"), no_main)]
 #![cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 
-use std::{error::Error, time::Duration};
+use std::{convert::Infallible, error::Error, io, net::SocketAddr, time::Duration};
 
 use axum::Router;
-use futures::{Sink, SinkExt, Stream, StreamExt, future::try_join_all, try_join};
+use futures::{
+    Sink, SinkExt, Stream, StreamExt,
+    future::{pending, try_join_all},
+    try_join,
+};
 use serde::{Deserialize, Serialize};
-use wsio::sse::{EventSource, SourceError, SourceEvent, SseEvent};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::sleep,
+};
+use wsio::sse::{EventSource, Reconnect, SourceError, SourceEvent, SseEvent};
 use wsio_axum::{EventRoute, Server};
-use wsio_events::EventLog;
+use wsio_events::{AppendError, EventLog, UpstreamEvent};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let summary = run(Options::default()).await?;
-    println!("every client received {} lines", summary.heard[0].len());
+    println!(
+        "every client received {} lines, though the plug was pulled {} times",
+        summary.heard[0].len(),
+        summary.pulled,
+    );
     Ok(())
 }
 
@@ -44,6 +61,8 @@ impl Default for Options {
 pub(crate) struct Summary {
     /// The lines that each client received; the client that joined late comes last.
     pub(crate) heard: Vec<Vec<Line>>,
+    /// How often the plug was pulled.
+    pub(crate) pulled: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,21 +86,21 @@ const CHAT: [(&str, &[&str]); 3] = [
 ];
 
 pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
-    let log = EventLog::default();
-    let said = log.clone();
-    let route = EventRoute::new().replay(true).on_event(move |event| {
-        let said = said.clone();
-        async move { pass_on(&said, event).await }
-    });
+    let route = EventRoute::new().replay(true).on_event(pass_on);
     let server = Server::builder()
-        .routes(Router::new().route("/chat", route.serve(log)))
+        .routes(Router::new().route("/chat", route.serve(EventLog::default())))
         .start("127.0.0.1:0")
         .await?;
-    let url = format!("ws://{}/chat", server.addr);
+    let wire = Wire::to(server.addr).await?;
+    let url = format!("ws://{}/chat", wire.addr);
 
     let all = CHAT.iter().map(|(_, lines)| lines.len()).sum();
     let clients = CHAT.map(|(name, lines)| take_part(&url, name, lines, all, options.pace));
-    let mut heard = try_join_all(clients).await?;
+    let mut pulled = 0;
+    let mut heard = tokio::select! {
+        heard = try_join_all(clients) => heard?,
+        never = wire.pull_out(options.pace, all, &mut pulled) => match never {},
+    };
     heard.push(take_part(&url, "dan", &[], all, options.pace).await?);
     server.shutdown().await;
 
@@ -97,15 +116,59 @@ pub(crate) async fn run(options: Options) -> Result<Summary, Failure> {
             return Err(format!("some lines of {name} were lost").into());
         }
     }
-    Ok(Summary { heard })
+    Ok(Summary { heard, pulled })
 }
 
-/// The server: it appends valid lines to the log, and drops others.
-async fn pass_on(log: &EventLog, event: SseEvent) {
-    if let Err(error) = serde_json::from_str::<Line>(&event.data) {
-        eprintln!("server: not a line: {error}");
-    } else if let Err(error) = log.append(event).await {
-        eprintln!("server: {error}");
+/// The server: it appends valid lines to the log, and drops others. A line that comes again, because
+/// the server was interrupted, has the same key, and is not appended again.
+async fn pass_on(upstream: UpstreamEvent) -> Result<(), AppendError> {
+    match serde_json::from_str::<Line>(&upstream.event.data) {
+        Ok(_) => {
+            let appending = upstream.log.append_once(&upstream.key, upstream.event);
+            appending.await.map(drop)
+        }
+        Err(error) => {
+            eprintln!("server: not a line: {error}");
+            Ok(())
+        }
+    }
+}
+
+/// A wire between the clients and the server, with a plug.
+struct Wire {
+    addr: SocketAddr,
+    plug: watch::Sender<()>,
+}
+
+impl Wire {
+    async fn to(server: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let addr = listener.local_addr()?;
+        let plug = watch::Sender::new(());
+        let plugs = plug.clone();
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut pulled = plugs.subscribe();
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(server).await?;
+                    tokio::select! {
+                        copied = copy_bidirectional(&mut client, &mut server) => copied.map(drop),
+                        _ = pulled.changed() => Ok(()),
+                    }
+                });
+            }
+        });
+        Ok(Self { addr, plug })
+    }
+
+    /// Breaks all connections after each interval, so many times, and counts them.
+    async fn pull_out(&self, interval: Duration, times: usize, pulled: &mut usize) -> Infallible {
+        while *pulled < times {
+            sleep(interval).await;
+            self.plug.send_replace(());
+            *pulled += 1;
+        }
+        pending().await
     }
 }
 
@@ -117,7 +180,10 @@ async fn take_part(
     all: usize,
     pace: Duration,
 ) -> Result<Vec<Line>, Failure> {
-    let (mut mouth, mut ears) = EventSource::ws(url).build().split();
+    let delay = Duration::from_millis(5).max(pace / 10);
+    let reconnect = Reconnect::new().delay(delay);
+    let source = EventSource::ws(url).reconnect(reconnect).build();
+    let (mut mouth, mut ears) = source.split();
     // Both run at once, because only receiving connects.
     let ((), heard) = try_join!(
         say(&mut mouth, name, lines, pace),

@@ -13,6 +13,7 @@
 #![cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 
 use std::{
+    convert::Infallible,
     error::Error,
     io::{self, Write as _},
     net::SocketAddr,
@@ -117,16 +118,18 @@ async fn over_http(
 async fn over_websocket(State(model): State<Model>, request: EventRequest) -> Response {
     let log = EventLog::default();
     let (route, answers) = (model.route.clone(), log.clone());
-    let route = route.on_event(move |event| {
+    let route = route.on_event(move |upstream| {
         let (model, answers) = (model.clone(), answers.clone());
         async move {
-            let answered = match serde_json::from_str::<Question>(&event.data) {
+            let answered = match serde_json::from_str::<Question>(&upstream.event.data) {
                 Ok(question) => model.answer(&answers, &question.prompt).await,
                 Err(error) => trouble(&answers, &format!("not a question: {error}")).await,
             };
             if let Err(error) = answered {
                 eprintln!("server: {error}");
             }
+            // The question has been dealt with, and is not to come again.
+            Ok::<(), Infallible>(())
         }
     });
     route.answer(&log, request)

@@ -39,7 +39,7 @@ pub(crate) type Remains = <Platform as Backend>::Remains;
 pub(crate) use selected::tls::Tls;
 pub(crate) use selected::{Moment, Timer};
 #[cfg(feature = "event-source")]
-pub(crate) use selected::{random_seed, refusal_header};
+pub(crate) use selected::{random_seed, random_words, refusal_header};
 
 /// A WebSocket as a state machine that is polled.
 ///

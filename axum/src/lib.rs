@@ -34,6 +34,7 @@ mod request;
 mod route;
 mod seldom;
 mod server;
+mod transport;
 mod upgrade;
 
 pub use self::{
@@ -41,7 +42,8 @@ pub use self::{
     origin::{OriginCheck, OriginPolicy},
     request::EventRequest,
     route::{EventRoute, events},
-    server::{Running, Server, ServerBuilder, transport},
+    server::{Running, Server, ServerBuilder},
+    transport::transport,
     upgrade::{UpgradeRejection, WsUpgrade},
 };
 

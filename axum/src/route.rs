@@ -1,6 +1,6 @@
 //! The route that serves a log.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{error::Error, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
     extract::RawPathParams,
@@ -14,7 +14,7 @@ use futures::{
 use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use tokio::sync::Semaphore;
 use wsio::{native::Acceptor, sse::SseEvent};
-use wsio_events::{EventLog, EventLogs, EventSocket, FeedOptions, Lagged};
+use wsio_events::{EventLog, EventLogs, EventSocket, FeedOptions, Lagged, UpstreamEvent};
 
 use crate::{EventRequest, ServerHandle, body};
 
@@ -80,21 +80,16 @@ where
 /// use axum::Router;
 /// use wsio::sse::SseEvent;
 /// use wsio_axum::EventRoute;
-/// use wsio_events::EventLog;
+/// use wsio_events::{EventLog, UpstreamEvent};
 ///
 /// let chat = EventLog::default();
-/// let said = chat.clone();
 /// let route = EventRoute::new()
 ///     .heartbeat(Duration::from_secs(30))
 ///     .max_subscribers(10_000)
 ///     .on_lagged(|_| SseEvent::new("").with_name("reload"))
-///     .on_event(move |event| {
-///         let said = said.clone();
-///         async move {
-///             if let Err(error) = said.append(event).await {
-///                 eprintln!("not appended: {error}");
-///             }
-///         }
+///     .on_event(async |upstream: UpstreamEvent| {
+///         let appending = upstream.log.append_once(&upstream.key, upstream.event);
+///         appending.await.map(drop)
 ///     });
 /// let router: Router = Router::new().route("/chat", route.serve(chat));
 /// ```
@@ -210,13 +205,15 @@ impl EventRoute {
     }
 
     /// Sets the handler of the events that clients send over the WebSocket. By default messages are
-    /// discarded, up to a limit. See [`EventSocket::on_event`].
+    /// discarded, up to a limit. See [`EventSocket::on_event`], also for what it takes that each
+    /// event counts once.
     ///
     /// The future is dropped only if the server ends before it is done.
-    pub fn on_event<F, Fut>(mut self, handle: F) -> Self
+    pub fn on_event<F, Fut, E>(mut self, handle: F) -> Self
     where
-        F: Fn(SseEvent) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
+        F: Fn(UpstreamEvent) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>> + 'static,
     {
         self.socket = self.socket.on_event(handle);
         self

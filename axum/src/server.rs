@@ -17,13 +17,12 @@ use axum::{
     response::Response,
     serve::{Listener, ListenerExt},
 };
-use bytes::Bytes;
 use futures::FutureExt;
 use http::Version;
-use hyper::{Request, body::Incoming, rt::Executor, service::service_fn, upgrade::Upgraded};
+use hyper::{Request, body::Incoming, rt::Executor, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::conn::auto::{Builder, upgrade::downcast},
+    server::conn::auto::Builder,
 };
 use tokio::{
     net::{TcpListener, ToSocketAddrs},
@@ -36,6 +35,7 @@ use crate::{
     body::EventStream,
     connection::{ConnectionHandle, Exit, HoldableIo},
     seldom::Seldom,
+    transport::BareTransport,
 };
 
 /// The time a client may take to send the head of a request.
@@ -149,18 +149,6 @@ impl ServerBuilder {
     }
 }
 
-/// Returns the transport below an upgraded connection of a [`Server`], and the bytes read ahead, for
-/// handlers that speak a protocol of their own. Returns `None` if the connection is another's, or
-/// HTTP/2's.
-#[must_use]
-pub fn transport<I>(upgraded: Upgraded) -> Option<(I, Bytes)>
-where
-    I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
-{
-    let parts = downcast::<TokioIo<HoldableIo<I>>>(upgraded).ok()?;
-    Some((parts.io.into_inner().into_inner()?, parts.read_buf))
-}
-
 /// A running server. Dropping it ends every connection at once, without a Close frame.
 #[must_use = "dropping it stops the server"]
 pub struct Running<A = SocketAddr> {
@@ -234,6 +222,7 @@ where
         let extensions = request.extensions_mut();
         extensions.insert(of_requests.clone());
         extensions.insert(ConnectInfo(peer.clone()));
+        extensions.insert(BareTransport::of::<I>());
         // Boxed, since it would take its memory as long as the connection lasts.
         respond(router.clone(), request, &for_requests, to_stream.clone()).boxed()
     });

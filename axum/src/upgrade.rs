@@ -25,7 +25,10 @@ use wsio::{
     native::{Acceptor, Role},
 };
 
-use crate::ServerHandle;
+use crate::{
+    ServerHandle,
+    transport::{AnyTransport, BareTransport},
+};
 
 /// An axum extractor for the opening handshake of a WebSocket, over HTTP/1.1 (RFC 6455 § 4.2) or
 /// HTTP/2 (RFC 8441).
@@ -64,6 +67,7 @@ pub struct WsUpgrade {
     protocol: Option<String>,
     acceptor: Acceptor,
     server: Option<ServerHandle>,
+    bare: Option<BareTransport>,
     /// Whether the connection is closed for its user when the server is shut down.
     closes_at_shutdown: bool,
 }
@@ -136,8 +140,12 @@ impl WsUpgrade {
         let protocol = self.protocol.clone().unwrap_or_default();
         let acceptor = self.acceptor.clone();
         let server = self.server.clone().filter(|_| self.closes_at_shutdown);
+        let bare = self.bare;
         self.upgrade(async move |upgraded| {
-            let io = TokioIo::new(upgraded);
+            let io: Box<dyn AnyTransport> = match bare {
+                Some(bare) => bare.below(upgraded),
+                None => Box::new(TokioIo::new(upgraded)),
+            };
             match acceptor.adopt(io, Role::Server, url, protocol).await {
                 Ok((meta, stream)) => {
                     // Boxed, as below, so that it is not in the memory of the task several times.
@@ -240,6 +248,7 @@ impl<S: Sync> FromRequestParts<S> for WsUpgrade {
             protocol: None,
             acceptor: Acceptor::new(),
             server: extensions.get().cloned(),
+            bare: extensions.get().copied(),
             closes_at_shutdown: true,
         })
     }

@@ -48,7 +48,7 @@ pub use self::store::DiskStore;
 pub use self::{
     error::{AppendError, StoreError},
     event::{NewEvent, StoredEvent},
-    feed::{EventFeed, EventSocket, FeedEnd, FeedOptions},
+    feed::{EventFeed, EventSocket, FeedEnd, FeedOptions, UpstreamEvent},
     id::{EventId, InvalidEventId},
     limits::{Limits, WindowLimits},
     log::{EventLog, Lagged, Subscription},

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::convert::Infallible;
+
 use support::{
     feed::{End, WebSocket, begin, publish},
     server, serving, soon,
@@ -59,11 +61,12 @@ async fn r4_one_event_is_handled_after_the_other_and_none_is_lost_with_the_conne
     let (got, mut events) = mpsc::unbounded_channel();
     let (permit, permits) = mpsc::channel::<()>(1);
     let permits = std::sync::Arc::new(tokio::sync::Mutex::new(permits));
-    let route = EventRoute::new().on_event(move |event| {
+    let route = EventRoute::new().on_event(move |upstream| {
         let (got, permits) = (got.clone(), permits.clone());
         async move {
-            got.send(event).unwrap();
+            got.send(upstream.event).unwrap();
             permits.lock().await.recv().await;
+            Ok::<(), Infallible>(())
         }
     });
     let server = serving(route, &log).await;
@@ -87,9 +90,9 @@ async fn r4_an_event_that_is_too_large_ends_the_connection() {
     let (got, mut events) = mpsc::unbounded_channel();
     let route = EventRoute::new()
         .max_event_size(100)
-        .on_event(move |event| {
-            got.send(event).unwrap();
-            async {}
+        .on_event(move |upstream| {
+            got.send(upstream.event).unwrap();
+            async { Ok::<(), Infallible>(()) }
         });
     let server = serving(route, &EventLog::default()).await;
     for too_large in ["x".repeat(200), "data: 123456789\n".repeat(20)] {

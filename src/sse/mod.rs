@@ -39,6 +39,7 @@ mod event;
 mod reader;
 #[cfg(feature = "event-source")]
 pub(crate) mod source;
+pub mod upstream;
 
 #[cfg(feature = "event-source")]
 pub use self::source::*;

@@ -98,7 +98,7 @@ fn every_store_is_tested_for_every_promise() {
         assert!(is_tested, "{store} leaves the list out");
     }
     // What an engine does when it is away, or comes back another, is each engine's own.
-    for folder in ["events/tests/disk", "redis/tests"] {
+    for folder in ["events/tests/disk", "redis"] {
         let kept = kept(&[folder]);
         for number in ["d3", "d5", "r8"] {
             assert!(kept.contains(number), "{folder} has no test of {number}");

@@ -31,6 +31,7 @@ mod source_network;
 mod source_refused;
 mod source_resuming;
 mod source_sending;
+mod source_upstream;
 mod sources;
 mod sse;
 mod timers;

@@ -74,6 +74,9 @@ struct Inner {
     taking: Taking,
     dropped: usize,
     waker: Option<Waker>,
+    /// What the open connection does after its lines.
+    ad_libbed: VecDeque<Line>,
+    reader: Option<Waker>,
 }
 
 impl Script {
@@ -86,6 +89,8 @@ impl Script {
             taking: Taking::All,
             dropped: 0,
             waker: None,
+            ad_libbed: VecDeque::new(),
+            reader: None,
         })))
     }
 
@@ -110,8 +115,27 @@ impl Script {
             .collect()
     }
 
+    /// What each connection was sent, without the comment that introduces the source.
     pub(crate) fn sent(&self) -> Vec<String> {
+        let all = self.all_sent().into_iter();
+        all.map(|sent| match sent.strip_prefix(": wsio source=") {
+            Some(sent) => sent.split_once("\n\n").unwrap().1.to_owned(),
+            None => sent,
+        })
+        .collect()
+    }
+
+    pub(crate) fn all_sent(&self) -> Vec<String> {
         self.0.lock().unwrap().sent.clone()
+    }
+
+    /// Has the open connection do one thing more.
+    pub(crate) fn ad_lib(&self, line: Line) {
+        let mut inner = self.0.lock().unwrap();
+        inner.ad_libbed.push_back(line);
+        if let Some(reader) = inner.reader.take() {
+            reader.wake();
+        }
     }
 
     pub(crate) fn dropped(&self) -> usize {
@@ -194,7 +218,12 @@ impl Stream for Body {
                 std::task::ready!(waiting.as_mut().poll(cx));
                 self.waiting = None;
             }
-            return match self.lines.pop_front() {
+            let line = self.lines.pop_front().or_else(|| {
+                let mut inner = self.script.0.lock().unwrap();
+                inner.reader = Some(cx.waker().clone());
+                inner.ad_libbed.pop_front()
+            });
+            return match line {
                 Some(Line::Send(text)) => Poll::Ready(Some(Ok(text.into()))),
                 Some(Line::Bytes(bytes)) => Poll::Ready(Some(Ok(bytes.into()))),
                 Some(Line::Wait(time)) => {

@@ -94,6 +94,9 @@ async fn r3_a_silent_websocket_counts_as_open_after_a_moment() {
     assert_eq!(begun.elapsed(), Duration::from_millis(250));
     assert_eq!(source.ready_state(), SourceState::Open);
     source.send(wsio::sse::SseEvent::new("echo")).await.unwrap();
+    // The event came behind a comment, in the same message.
+    let comment = source.next().await.unwrap().unwrap();
+    assert!(matches!(comment, SourceEvent::Comment(it) if it.starts_with("wsio source=")));
     let event = source.next().await.unwrap().unwrap().into_event().unwrap();
     assert_eq!(event.data, "echo");
 }

@@ -6,12 +6,19 @@ use wsio::sse::{EventSource, Reconnect, SourceErrorKind, SourceEvent, SourceStat
 
 use crate::script::{Line, Scene, Script, Taking, broken, seconds};
 
+/// The first item of a server that does not confirm. It yields nothing.
+const PLAIN: Line = Line::Send("retry: 1000\n\n");
+
 fn open() -> Scene {
-    Scene::Open(vec![])
+    Scene::Open(vec![PLAIN])
 }
 
 fn breaking_after(time: u64) -> Scene {
-    Scene::Open(vec![Line::Wait(seconds(time)), Line::Break(broken())])
+    Scene::Open(vec![
+        PLAIN,
+        Line::Wait(seconds(time)),
+        Line::Break(broken()),
+    ])
 }
 
 /// Polls the stream until nothing is to be had.
@@ -138,9 +145,9 @@ async fn r4_what_is_kept_is_bounded() {
 async fn r4_a_connection_that_cannot_be_sent_over_is_replaced() {
     // It tells of its end itself, at once or within five seconds; if not, it is given up.
     for (lines, given_up_after) in [
-        (vec![Line::Wait(seconds(3)), Line::End], 3),
-        (vec![Line::Wait(seconds(9)), Line::End], 5),
-        (vec![], 5),
+        (vec![PLAIN, Line::Wait(seconds(3)), Line::End], 3),
+        (vec![PLAIN, Line::Wait(seconds(9)), Line::End], 5),
+        (vec![PLAIN], 5),
     ] {
         let script = Script::new([Scene::Open(lines), open()]);
         let (mut sink, mut stream) = script.source().build().split();

@@ -19,5 +19,6 @@ mod source_resuming;
 mod source_retrying;
 mod source_secrets;
 mod source_soak;
+mod source_upstream;
 mod source_ws;
 mod sse;

@@ -82,6 +82,12 @@ pub async fn get(url: &str) -> reqwest::Response {
     reqwest::get(url).await.expect("an answer")
 }
 
+/// The same for a POST.
+pub async fn post(url: &str, body: &'static str) -> reqwest::Response {
+    let request = reqwest::Client::new().post(url).body(body);
+    request.send().await.expect("an answer")
+}
+
 pub fn seed() -> u32 {
     (js_sys::Math::random() * f64::from(u32::MAX)) as u32
 }

@@ -38,6 +38,13 @@ pub async fn get(url: &str) -> reqwest::Response {
     reqwest::get(url).await.expect("an answer")
 }
 
+/// The same for a POST.
+pub async fn post(url: &str, body: &'static str) -> reqwest::Response {
+    choose_cryptography();
+    let request = reqwest::Client::new().post(url).body(body);
+    request.send().await.expect("an answer")
+}
+
 /// For whoever uses reqwest by itself: with rustls among its features, which is by now a matter
 /// of what else is built, it panics in a process that has not chosen a cryptography provider.
 pub fn choose_cryptography() {

@@ -3,6 +3,7 @@
 mod chunk;
 mod heartbeat;
 mod socket;
+mod upstream;
 
 use std::{
     convert::Infallible,
@@ -22,11 +23,11 @@ use futures::{
 };
 use wsio::sse::{SseEvent, SseItem};
 
-pub use self::socket::EventSocket;
 use self::{
     chunk::{CHUNK, Chunk},
     heartbeat::Heartbeat,
 };
+pub use self::{socket::EventSocket, upstream::UpstreamEvent};
 use crate::{EventLog, Lagged, Subscription, event::carried};
 
 type OnLagged = Arc<dyn Fn(&Lagged) -> SseEvent + Send + Sync>;

@@ -1,9 +1,10 @@
 //! An event stream over a WebSocket, and the events that the client sends.
 
 use std::{
+    error::Error as StdError,
     fmt,
     future::Future,
-    pin::{Pin, pin},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -12,14 +13,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{SinkExt, StreamExt, TryStreamExt};
-use tokio::time::{sleep, timeout};
-use wsio::{
-    CloseCode, Error, WsMessage, WsMeta, WsReceiver, WsSender, WsStream,
-    sse::{SseErrorKind, SseEvent, SseItem, SseReader},
+use futures::{
+    FutureExt, SinkExt, StreamExt, TryFutureExt, future::poll_immediate, stream::FuturesUnordered,
 };
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+use wsio::{CloseCode, Error, WsMessage, WsMeta, WsReceiver, WsSender, WsStream, sse::upstream};
 
-use crate::{EventFeed, FeedEnd};
+use super::upstream::{OnEvent, UpstreamEnd, UpstreamEvent, UpstreamReceiver};
+use crate::{EventFeed, EventLog, FeedEnd};
 
 /// The largest message that is sent, in bytes: a larger chunk is split.
 const MAX_MESSAGE: usize = 128_000;
@@ -36,8 +40,6 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// The number of times the progress of a write is looked at in each write timeout.
 const LOOKS: u32 = 4;
-
-type OnEvent = Arc<dyn Fn(SseEvent) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// Serves [`EventFeed`]s over WebSockets, whoever accepted them.
 ///
@@ -78,12 +80,56 @@ impl EventSocket {
     /// The events of one client are handled in order, one at a time; while one is being handled,
     /// nothing more is read from that client. Events received before the client disconnected are
     /// still handled.
-    pub fn on_event<F, Fut>(mut self, handle: F) -> Self
+    ///
+    /// If the handler fails, the connection is closed with code 4503, and no later event is handled.
+    /// A client that numbers its events sends the event again, until the handler succeeds: let it
+    /// succeed for an event that it will never accept.
+    ///
+    /// # Each event once
+    ///
+    /// An `EventSource` numbers its events ([`wsio::sse::upstream`]), and sends again what was not
+    /// confirmed before its connection was lost. The log's store records for each source up to which
+    /// number events have been handled, so that the handler is called once for each, in order, by
+    /// whichever server of this log the client reaches. An event is confirmed to the client when
+    /// that is recorded. The record is kept for [`Limits::memory`] after the last event, and for
+    /// [`Limits::sources`] sources. A source that is unknown begins at the number it names, whatever
+    /// it is, since the log may have forgotten it; so does one that leaves numbers out.
+    ///
+    /// A source belongs to one connection at a time. Another one of the same client waits until the
+    /// event that is being handled is recorded, or until the first one's claim expires, 3 seconds
+    /// after its server was lost. The id of a source is the secret of its client, 128 random bits:
+    /// whoever knows it can take numbers from it.
+    ///
+    /// A server that is killed after the handler has succeeded, and before that is recorded, leaves
+    /// the event unconfirmed, and the handler is called again with the same
+    /// [key](UpstreamEvent::key). An append under this key makes it exact:
+    ///
+    /// ```
+    /// use wsio_events::{EventSocket, UpstreamEvent};
+    ///
+    /// let socket = EventSocket::new().on_event(async |upstream: UpstreamEvent| {
+    ///     match upstream.log.append_once(&upstream.key, upstream.event).await {
+    ///         // It would come again for ever.
+    ///         Err(error) if error.is_too_large() => Ok(()),
+    ///         appended => appended.map(drop),
+    ///     }
+    /// });
+    /// ```
+    ///
+    /// While the store fails, the client's events wait, and are neither handled nor confirmed; the
+    /// stream to the client goes on. After the connection is lost, they wait for 10 seconds.
+    ///
+    /// [`Limits::memory`]: crate::Limits::memory
+    /// [`Limits::sources`]: crate::Limits::sources
+    pub fn on_event<F, Fut, E>(mut self, handle: F) -> Self
     where
-        F: Fn(SseEvent) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
+        F: Fn(UpstreamEvent) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>> + 'static,
     {
-        self.on_event = Some(Arc::new(move |event| Box::pin(handle(event))));
+        self.on_event = Some(Arc::new(move |event| {
+            handle(event).map_err(Into::into).boxed()
+        }));
         self
     }
 
@@ -115,10 +161,12 @@ impl EventSocket {
     /// Dropping the future drops the connection, and the event that is being handled.
     pub async fn serve(&self, meta: WsMeta, stream: WsStream, feed: EventFeed) {
         let (sink, messages) = stream.split();
-        let overdue = lingering(&feed);
+        let overdue = seldom(lingering(&feed));
+        let log = feed.log().clone();
+        let (handled, to_confirm) = watch::channel(0);
         let sending = async {
             let sent = tokio::select! {
-                sent = self.send(&meta, sink, feed) => sent,
+                sent = self.send(&meta, sink, feed, to_confirm) => sent,
                 () = overdue => Err(SendFailure::Stalled),
             };
             match sent {
@@ -129,7 +177,7 @@ impl EventSocket {
         };
         tokio::select! {
             () = sending => {}
-            () = self.receive(&meta, messages) => {}
+            () = seldom(self.receive(&meta, messages, log, handled)) => {}
         }
     }
 
@@ -139,8 +187,30 @@ impl EventSocket {
         meta: &WsMeta,
         mut sink: WsSender,
         mut feed: EventFeed,
+        mut to_confirm: watch::Receiver<u64>,
     ) -> Result<(), SendFailure> {
-        while let Some(Ok(chunk)) = feed.next().await {
+        let mut offer = self.on_event.is_some().then(|| comment(upstream::OFFER));
+        let (handles, mut is_over) = (self.on_event.is_some(), false);
+        while !is_over {
+            // A busy log does not hold back confirmations; of many, the latest says all.
+            let chunk = tokio::select! {
+                biased;
+                Ok(()) = to_confirm.changed(), if handles => confirmation(&mut to_confirm),
+                chunk = feed.next() => match chunk {
+                    Some(Ok(chunk)) => chunk,
+                    None => {
+                        is_over = true;
+                        if !to_confirm.has_changed().unwrap_or(false) {
+                            break;
+                        }
+                        confirmation(&mut to_confirm)
+                    }
+                },
+            };
+            let chunk = match offer.take() {
+                Some(offer) => [offer, chunk].concat().into(),
+                None => chunk,
+            };
             let fed = AtomicUsize::new(0);
             let sending = send_chunk(&mut sink, chunk, &fed);
             progressing(meta, self.write_timeout, &fed, sending).await?;
@@ -154,24 +224,25 @@ impl EventSocket {
     }
 
     /// Reads to the end.
-    async fn receive(&self, meta: &WsMeta, messages: WsReceiver) {
+    async fn receive(
+        &self,
+        meta: &WsMeta,
+        messages: WsReceiver,
+        log: EventLog,
+        handled: watch::Sender<u64>,
+    ) {
         let Some(on_event) = &self.on_event else {
             return self.discard(meta, messages).await;
         };
-        let bytes = messages.map_ok(WsMessage::into_bytes);
-        let mut items = SseReader::with_limits(bytes, self.max_event, self.max_event);
-        while let Some(item) = items.next().await {
-            match item {
-                Ok(SseItem::Event(event)) => on_event(event).await,
-                Ok(_) => {}
-                Err(error) if error.kind() == SseErrorKind::Io => return,
-                Err(error) => {
-                    tracing::debug!(%error, "an event from a client is too large");
-                    close(meta, CloseCode::TOO_BIG, "the event is too large").await;
-                    return;
-                }
-            }
-        }
+        let receiver = UpstreamReceiver::new(on_event, meta, log, handled);
+        let (code, reason) = match receiver.run(messages, self.max_event).await {
+            UpstreamEnd::Lost => return,
+            UpstreamEnd::TooLarge => (CloseCode::TOO_BIG, "the event is too large"),
+            UpstreamEnd::Failed => (close_code(503), "the event was not handled; Retry-After: 1"),
+            UpstreamEnd::Superseded => (CloseCode::GOING_AWAY, "another connection has the source"),
+            UpstreamEnd::Exhausted => (CloseCode::POLICY, "there is no next number"),
+        };
+        close(meta, code, reason).await;
     }
 
     /// Reads to the end, or until the client has sent as much as one event may have.
@@ -210,6 +281,12 @@ enum SendFailure {
     Stalled,
 }
 
+/// Polls a future only after it was woken, beside another one that is polled much more often.
+fn seldom(future: impl Future<Output = ()>) -> impl Future<Output = ()> {
+    let future = FuturesUnordered::from_iter([future]);
+    future.into_future().map(drop)
+}
+
 /// Waits until a client has had its time after the feed was stopped.
 fn lingering(feed: &EventFeed) -> impl Future<Output = ()> + Send + use<> {
     let stopped = feed.stopped();
@@ -235,6 +312,10 @@ async fn progressing(
         return sending.await.map_err(lost);
     };
     let mut sending = pin!(sending);
+    // Nearly always the system takes it at once.
+    if let Some(sent) = poll_immediate(sending.as_mut()).await {
+        return sent.map_err(lost);
+    }
     let (mut taken, mut idle_looks) = (0, 0);
     loop {
         if let Ok(sent) = timeout(limit / LOOKS, sending.as_mut()).await {
@@ -257,6 +338,15 @@ async fn send_chunk(sink: &mut WsSender, mut chunk: Bytes, fed: &AtomicUsize) ->
         sink.feed(WsMessage::Binary(piece)).await?;
     }
     sink.flush().await
+}
+
+fn confirmation(to_confirm: &mut watch::Receiver<u64>) -> Bytes {
+    comment(&upstream::handled_comment(*to_confirm.borrow_and_update()))
+}
+
+/// Encodes a comment without line breaks.
+fn comment(text: &str) -> Bytes {
+    format!(": {text}\n\n").into()
 }
 
 /// Returns the code that says what this HTTP status says.

@@ -72,7 +72,7 @@ async fn receive(messages: WsReceiver, upstream: Option<EventLog>) {
 }
 
 /// Appends an event of a client.
-pub(super) async fn append(log: &EventLog, event: SseEvent) {
+async fn append(log: &EventLog, event: SseEvent) {
     if let Err(error) = log.append(event).await {
         tracing::debug!(%error, "a client's event is not appended");
     }

@@ -1,6 +1,12 @@
 //! Event logs under topics.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     Extension,
@@ -12,7 +18,7 @@ use http::{StatusCode, request::Parts};
 use serde::Deserialize;
 use wsio::sse::SseEvent;
 use wsio_axum::{EventRequest, ServerHandle};
-use wsio_events::FeedOptions;
+use wsio_events::{AppendError, FeedOptions, StoreError, UpstreamEvent};
 
 use super::{
     Shared, cut,
@@ -53,13 +59,19 @@ pub(super) struct Events {
     heartbeat_ms: Option<u64>,
     retry_ms: Option<u64>,
     upstream: Option<Upstream>,
+    #[serde(default)]
+    fail: u64,
+    cut_upstream: Option<u64>,
 }
 
 /// The use of events that come over the WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Upstream {
+    /// Appends them under their keys.
     Append,
+    /// Appends them, once for each call of the handler.
+    Log,
 }
 
 impl Events {
@@ -91,12 +103,17 @@ impl Events {
             Some(interval) => route.heartbeat(Duration::from_millis(interval)),
             None => route,
         };
-        if self.upstream == Some(Upstream::Append) {
-            let log = topic.log.clone();
-            route = route.on_event(move |event| {
-                let log = log.clone();
-                async move { cut::append(&log, event).await }
-            });
+        if let Some(upstream) = self.upstream {
+            let handler = UpstreamHandler {
+                topic: topic.clone(),
+                upstream,
+                fail: self.fail,
+                cut: self
+                    .cut_upstream
+                    .map(|after| (after, connection.cut.clone())),
+                handled: Arc::default(),
+            };
+            route = route.on_event(move |event| handler.clone().handle(event));
         }
         route.answer(&topic.log, request)
     }
@@ -125,8 +142,47 @@ impl Events {
             return request.refuse(StatusCode::NO_CONTENT, None);
         }
         let feed = feed.until(connection.server.shutting_down()).limit(events);
-        let upstream = self.upstream.map(|Upstream::Append| topic.log.clone());
+        let upstream = self.upstream.map(|_| topic.log.clone());
         cut::answer(feed, connection.cut.clone(), upstream, request)
+    }
+}
+
+/// Handles the events that come over one WebSocket.
+#[derive(Debug, Clone)]
+struct UpstreamHandler {
+    topic: Topic,
+    upstream: Upstream,
+    /// How many calls fail first, over all connections.
+    fail: u64,
+    /// After how many events the connection is cut, before the last of them is confirmed.
+    cut: Option<(u64, Cut)>,
+    handled: Arc<AtomicU64>,
+}
+
+impl UpstreamHandler {
+    async fn handle(self, upstream: UpstreamEvent) -> Result<(), AppendError> {
+        if self.topic.fails(self.fail) {
+            return Err(AppendError::refused(StoreError::new("so it was asked for")));
+        }
+        let UpstreamEvent { event, key, .. } = upstream;
+        let appended = match self.upstream {
+            Upstream::Append => self.topic.log.append_once(&key, event).await,
+            Upstream::Log => self.topic.log.append(event).await,
+        };
+        match appended {
+            // It would come again for ever.
+            Err(error) if error.is_too_large() => tracing::debug!(%error, "not appended"),
+            appended => {
+                appended?;
+            }
+        }
+        let handled = self.handled.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some((after, cut)) = &self.cut
+            && *after == handled
+        {
+            cut.now();
+        }
+        Ok(())
     }
 }
 

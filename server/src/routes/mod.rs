@@ -190,8 +190,8 @@ pub const ROUTES: &[Route] = &[
     ),
     route(
         "/events",
-        "?topic=&replay=true&drop_after=N&status=N&retry_after=S&count=N&interval_ms=&keep=&heartbeat_ms=&retry_ms=&upstream=append",
-        "serves an event log over WebSocket and HTTP; count appends numbers up to N, drop_after drops the connection, status refuses (over WebSocket: Close 4000 + status)",
+        "?topic=&replay=true&drop_after=N&status=N&retry_after=S&count=N&interval_ms=&keep=&heartbeat_ms=&retry_ms=&upstream=append|log&fail=N&cut_upstream=N",
+        "serves an event log over WebSocket and HTTP; count appends numbers up to N, drop_after drops the connection, status refuses (over WebSocket: Close 4000 + status); upstream appends what clients send, under their keys or (log) for each call, fail fails N calls first, cut_upstream drops the connection after N events",
         events::events,
     ),
     route(

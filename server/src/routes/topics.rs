@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -89,6 +92,8 @@ pub(super) struct Topic {
     pub(super) log: EventLog,
     numbers: Arc<Mutex<Numbers>>,
     connected: Arc<Mutex<Vec<WeakCut>>>,
+    /// How many calls of the handler of events from clients have failed.
+    failed: Arc<AtomicU64>,
 }
 
 /// The events that count from 1.
@@ -104,6 +109,7 @@ impl Topic {
             log: EventLog::new(LIMITS.events(keep.min(LIMITS.events))),
             numbers: Arc::default(),
             connected: Arc::default(),
+            failed: Arc::default(),
         }
     }
 
@@ -156,6 +162,14 @@ impl Topic {
         let mut connected = lock(&self.connected);
         connected.retain(|it| it.upgrade().is_some());
         connected.push(cut.downgrade());
+    }
+
+    /// Returns whether a call of the handler of events from clients is to fail, which the first so
+    /// many do.
+    pub(super) fn fails(&self, first: u64) -> bool {
+        let more = |failed| (failed < first).then_some(failed + 1);
+        let (order, now) = (Ordering::Relaxed, Ordering::Relaxed);
+        self.failed.fetch_update(order, now, more).is_ok()
     }
 
     /// Cuts all connections.

@@ -10,7 +10,7 @@ use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
-use wsio::sse::{SseDecoder, SseEvent, SseItem};
+use wsio::sse::{SseDecoder, SseEvent, SseItem, upstream};
 
 use super::{Client, connect_to, soon};
 
@@ -121,7 +121,11 @@ impl Feed {
 /// Opens an event stream, and waits until it begins, with the id of the place in the log.
 pub async fn begin(transport: Transport, server: SocketAddr, route: &str) -> Feed {
     let mut feed = open(transport, server, route).await;
-    match feed.item().await {
+    let mut item = feed.item().await;
+    if item == Ok(SseItem::Comment(upstream::OFFER.to_owned())) {
+        item = feed.item().await;
+    }
+    match item {
         Ok(SseItem::Id(_)) => feed,
         other => panic!("{transport:?} {route} begins elsewhere: {other:?}"),
     }

@@ -6,6 +6,8 @@
 
 mod page_socket;
 mod plain;
+#[cfg(feature = "event-source")]
+mod random;
 mod receive_queue;
 mod received_message;
 mod socket;
@@ -16,11 +18,14 @@ mod transport;
 mod write_merger;
 
 pub use self::transport::Transport;
+#[cfg(feature = "event-source")]
+pub(crate) use self::{
+    random::{random_seed, random_words},
+    thrown::refusal_header,
+};
 pub(crate) use self::{
     socket::BrowserSocket,
     time::{PageInstant, PageTimer},
 };
-#[cfg(feature = "event-source")]
-pub(crate) use self::{thrown::refusal_header, time::random_seed};
 // Under the names by which the seam selects them.
 pub(crate) use self::{BrowserSocket as Socket, PageInstant as Moment, PageTimer as Timer};

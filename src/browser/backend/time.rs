@@ -74,9 +74,3 @@ impl fmt::Debug for PageTimer {
         f.write_str("PageTimer")
     }
 }
-
-/// Returns a number that differs from call to call.
-#[cfg(feature = "event-source")]
-pub(crate) fn random_seed() -> u64 {
-    js_sys::Math::random().to_bits()
-}

@@ -6,6 +6,8 @@ mod keepalive;
 mod linger;
 mod link;
 mod options;
+#[cfg(feature = "event-source")]
+mod random;
 mod refused;
 pub(crate) mod server_handshake;
 mod socket;
@@ -15,7 +17,10 @@ pub(crate) mod transport;
 
 pub use self::refused::RefusedHandshake;
 #[cfg(feature = "event-source")]
-pub(crate) use self::{connect::refusal_header, time::random_seed};
+pub(crate) use self::{
+    connect::refusal_header,
+    random::{random_seed, random_words},
+};
 // Under the names by which the seam selects them.
 pub(crate) use self::{NativeInstant as Moment, NativeSocket as Socket, NativeTimer as Timer};
 pub(crate) use self::{

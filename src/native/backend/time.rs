@@ -91,11 +91,3 @@ impl fmt::Debug for NativeTimer {
         f.write_str("NativeTimer")
     }
 }
-
-/// Returns a number that differs from call to call.
-#[cfg(feature = "event-source")]
-pub(crate) fn random_seed() -> u64 {
-    use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-
-    RandomState::new().build_hasher().finish()
-}

@@ -97,8 +97,8 @@ impl<C> SourceBuilder<C> {
         self
     }
 
-    /// Sets how many bytes of unsent events the sink holds until it is no longer ready. The default
-    /// is 1 MiB. The sink holds at most this many bytes and one event more.
+    /// Sets how many bytes of events that are unsent or unconfirmed the sink holds until it is no
+    /// longer ready. The default is 1 MiB. The sink holds at most this many bytes and one event more.
     pub fn send_limit(mut self, bytes: usize) -> Self {
         self.options.send_limit = bytes;
         self

@@ -52,6 +52,8 @@ pub(super) struct EstablishedConnection<C: Connector> {
     last_activity: Moment,
     idle: Option<Idle>,
     failed_send: Option<FailedSend>,
+    /// The timer of [`poll_age`](Self::poll_age), once it is waited for.
+    aging: Option<Timer>,
     /// The end of the body, which is not to be polled again. Kept until it is asked for.
     end: Option<SourceError>,
 }
@@ -74,6 +76,7 @@ impl<C: Connector> EstablishedConnection<C> {
             last_activity: now,
             idle: idle_timeout.map(Idle::new),
             failed_send: None,
+            aging: None,
             end: None,
         }
     }
@@ -81,6 +84,16 @@ impl<C: Connector> EstablishedConnection<C> {
     /// Returns how long the connection has been open.
     pub(super) fn age(&self) -> Duration {
         self.since.elapsed()
+    }
+
+    /// Waits until the connection has been open for this long.
+    pub(super) fn poll_age(&mut self, cx: &mut Context<'_>, age: Duration) -> Poll<()> {
+        let left = age.saturating_sub(self.since.elapsed());
+        if left.is_zero() {
+            return Poll::Ready(());
+        }
+        let timer = self.aging.get_or_insert_with(|| Timer::after(left));
+        Pin::new(timer).poll(cx)
     }
 
     /// Returns the next piece, or why the connection ended.

@@ -53,16 +53,40 @@ use crate::sse::SseEvent;
 /// `Sink` of events. The sink is not ready while no connection is open. Only polling the stream
 /// connects, so poll both. `futures::StreamExt::split` returns two halves; its sink half holds back
 /// one event until the next `send` or a `flush`. Accepted events go out when the sink is flushed.
-/// Closing the sink flushes and ends the source. After the end, sending fails, and so does a flush
-/// if events are left.
+/// A flush is complete when a connection has taken all events; over a WebSocket that is when the
+/// operating system or the browser has. After the end, sending fails, and so does a flush if events
+/// are left that no connection has taken. [`send_limit`](SourceBuilder::send_limit) bounds the
+/// events that are kept: above it the sink is not ready.
 ///
-/// An accepted event is kept until a connection has flushed it; over a WebSocket that is when the
-/// operating system or the browser has taken it. If the connection is lost before that, the event
-/// is sent over the next one, in the original order, and may arrive twice. Whether an event arrived
-/// that was flushed shortly before the connection was lost is unknown here, and the event is not
-/// sent again. Where every event has to count exactly once, give events ids, let the server confirm
-/// them by events of its own, and send the unconfirmed ones again after the next
-/// [`SourceEvent::Open`]. [`send_limit`](SourceBuilder::send_limit) bounds the events kept.
+/// # Each event once
+///
+/// A server of the crates `wsio-events` and `wsio-axum` confirms the events that its handler has
+/// handled. The source numbers the events that the sink accepts, under a random id of its own, and
+/// keeps each until it is confirmed. After a lost connection, and at every other server of the same
+/// log, it sends the unconfirmed ones again, in the original order; the stream's task does so, no
+/// flush is needed. The server skips what it has seen. So each event is handled once and in order,
+/// for as long as the source lives and the log remembers it. The numbers and confirmations travel as
+/// comments ([`sse::upstream`](crate::sse::upstream)), which are not items of the stream.
+///
+/// The first item of its stream tells if a server confirms. To one that does not, an event is sent
+/// as it is and kept only until a connection has flushed it. If a connection is lost before, the
+/// event is sent over the next one, and may arrive twice; an event that was flushed shortly before
+/// the connection was lost may be lost with it. A source that has met no confirming server yet takes
+/// a server for one that does not confirm if it has sent nothing for 10 seconds.
+///
+/// # Closing the sink
+///
+/// Closing the sink waits until all events are flushed and, where the server confirms, confirmed.
+/// Then it ends the source. Since nothing else may poll the source meanwhile, closing reads the
+/// stream and reconnects as polling the stream does. It waits for as long as [`Reconnect`] retries;
+/// bound it by a timeout. It fails if the source ends before, by a final error or by
+/// [`close`](EventSource::close).
+///
+/// The items that closing reads are yielded by the stream, before its end. Closing keeps about 1 MiB
+/// of them. What arrives beyond that is dropped, and the stream ends before it:
+/// [`last_event_id`](EventSource::last_event_id) is always that of the last event yielded.
+///
+/// [`Reconnect`]: super::Reconnect
 ///
 /// # Dropping
 ///
@@ -117,6 +141,9 @@ impl<C: Connector> EventSource<C> {
     /// stream.
     pub fn close(&mut self) {
         self.machine.close();
+        if let Some(ahead) = &mut self.machine.ahead {
+            ahead.cut_off();
+        }
         self.machine.shared.reader.wake();
     }
 
@@ -140,7 +167,7 @@ impl<C: Connector> Stream for EventSource<C> {
 
 impl<C: Connector> FusedStream for EventSource<C> {
     fn is_terminated(&self) -> bool {
-        self.machine.is_over()
+        self.machine.is_terminated()
     }
 }
 

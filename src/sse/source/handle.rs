@@ -1,8 +1,11 @@
 //! The handle of an event source.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::Wake,
 };
 
 use futures::task::AtomicWaker;
@@ -77,5 +80,13 @@ impl SharedSourceState {
 
     pub(super) fn is_closed(&self) -> bool {
         self.state() == SourceState::Closed
+    }
+}
+
+/// Wakes both tasks, for what either of them may drive.
+impl Wake for SharedSourceState {
+    fn wake(self: Arc<Self>) {
+        self.reader.wake();
+        self.sender.wake();
     }
 }

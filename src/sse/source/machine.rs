@@ -18,7 +18,7 @@ use std::{
     mem,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -27,6 +27,7 @@ use super::{
     builder::SourceOptions,
     connection::{EstablishedConnection, PendingConnection},
     handle::SharedSourceState,
+    read_ahead::ReadAhead,
     reconnect::RetryDelays,
     send_queue::SendQueue,
 };
@@ -52,8 +53,21 @@ pub(super) struct SourceMachine<C: Connector> {
     /// The sink is being closed: the source does not reconnect after the end of this connection.
     pub(super) is_closing: bool,
     pub(super) queue: SendQueue,
+    /// Sends what is in the queue. It is there since the first event was accepted: only connections
+    /// that are sinks can send.
+    pub(super) send: Option<SendStep<C>>,
+    /// What closing the sink has read for the stream.
+    pub(super) ahead: Option<ReadAhead>,
     pub(super) shared: Arc<SharedSourceState>,
 }
+
+/// Sends the events of a queue over a connection, and flushes it if asked to.
+pub(super) type SendStep<C> = fn(
+    &mut SendQueue,
+    &mut Context<'_>,
+    Pin<&mut <C as Connector>::Body>,
+    bool,
+) -> Poll<Result<(), SourceError>>;
 
 /// The phase of an event source.
 pub(super) enum SourcePhase<C: Connector> {
@@ -66,9 +80,13 @@ pub(super) enum SourcePhase<C: Connector> {
     Closed,
 }
 
+/// The time after which a connection on which nothing has arrived counts as one to a server that
+/// does not confirm, if no other has told. A server that confirms says so at once.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// The most pieces that one poll reads while none of them completes an item, so that other tasks
 /// get their turn.
-const PIECES_PER_POLL: usize = 64;
+pub(super) const PIECES_PER_POLL: usize = 64;
 
 impl<C: Connector> SourceMachine<C> {
     pub(super) fn new(connector: C, options: SourceOptions) -> Self {
@@ -86,12 +104,18 @@ impl<C: Connector> SourceMachine<C> {
             was_open: false,
             is_closing: false,
             queue: SendQueue::new(options.send_limit),
+            send: None,
+            ahead: None,
             shared: Arc::default(),
         }
     }
 
+    /// Returns the id of the last event yielded.
     pub(super) fn last_event_id(&self) -> Option<&str> {
-        self.decoder.last_event_id()
+        match &self.ahead {
+            Some(ahead) if ahead.is_behind() => ahead.last_event_id(),
+            _ => self.decoder.last_event_id(),
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -104,12 +128,43 @@ impl<C: Connector> SourceMachine<C> {
         matches!(self.phase, SourcePhase::Closed)
     }
 
+    /// Returns whether the stream has nothing left to yield.
+    pub(super) fn is_terminated(&self) -> bool {
+        match &self.ahead {
+            Some(ahead) if ahead.is_behind() => ahead.is_at_end(),
+            _ => self.is_over(),
+        }
+    }
+
     pub(super) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<SourceEvent, SourceError>>> {
         // Registering comes before the check for a close by a handle, so that none is missed.
         self.shared.reader.register(cx.waker());
+        let Some(ahead) = &mut self.ahead else {
+            return self.poll_item(cx);
+        };
+        match ahead.pop() {
+            Some(item) => Poll::Ready(Some(item)),
+            None if self.is_terminated() => Poll::Ready(None),
+            None => {
+                // The task that closes the sink may wait for the same.
+                self.poll_item(&mut Context::from_waker(&self.both_tasks()))
+            }
+        }
+    }
+
+    /// Returns a waker of the tasks that poll the stream and the sink.
+    pub(super) fn both_tasks(&self) -> Waker {
+        Waker::from(Arc::clone(&self.shared))
+    }
+
+    /// Returns the next item, with all that is to be done before it.
+    pub(super) fn poll_item(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<SourceEvent, SourceError>>> {
         for _ in 0..PIECES_PER_POLL {
             if self.shared.is_closed() {
                 self.close();
@@ -129,7 +184,47 @@ impl<C: Connector> SourceMachine<C> {
         Poll::Pending
     }
 
+    /// Sends over the connection; pending while none is open.
+    pub(super) fn poll_send_open(&mut self, flush: bool) -> Poll<()> {
+        let waker = self.both_tasks();
+        let SourcePhase::Open(open) = &mut self.phase else {
+            return Poll::Pending;
+        };
+        let Some(send) = self.send else {
+            return Poll::Ready(());
+        };
+        if open.has_failed_to_send() {
+            return Poll::Pending;
+        }
+        let mut cx = Context::from_waker(&waker);
+        match send(&mut self.queue, &mut cx, open.body.as_mut(), flush) {
+            Poll::Ready(Err(error)) => {
+                open.note_failed_send(error);
+                self.shared.reader.wake();
+                Poll::Pending
+            }
+            sent => sent.map(drop),
+        }
+    }
+
+    /// Decides that the server does not confirm if it has been silent for too long, or else is
+    /// pending until it has, or for ever if something else has told.
+    pub(super) fn poll_undecided(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.phase {
+            SourcePhase::Open(open) if self.queue.is_undecided() => {
+                ready!(open.poll_age(cx, SILENCE));
+                self.queue.decide_plain();
+                Poll::Ready(())
+            }
+            _ => Poll::Pending,
+        }
+    }
+
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<SourceStep<C>> {
+        // What an earlier connection had flushed, the sender does not flush again.
+        if self.queue.owes() && self.poll_send_open(true).is_ready() {
+            self.shared.sender.wake();
+        }
         match &mut self.phase {
             SourcePhase::Start => Poll::Ready(SourceStep::Connect),
             SourcePhase::Waiting(timer) => Pin::new(timer).poll(cx).map(|()| SourceStep::Connect),
@@ -184,9 +279,18 @@ impl<C: Connector> SourceMachine<C> {
             SourceStep::Fed => {}
             SourceStep::Failed(_) if self.is_closing => self.close(),
             SourceStep::Failed(error) => return Some(Err(self.failed(error))),
-            SourceStep::Decoded(Ok(item)) => return self.decoded(item).map(Ok),
-            SourceStep::Decoded(Err(error)) => {
-                return Some(Err(SourceError::new(SourceErrorKind::Malformed, error)));
+            SourceStep::Decoded(item) => {
+                let comment = match &item {
+                    Ok(SseItem::Comment(comment)) => Some(comment.as_str()),
+                    _ => None,
+                };
+                if self.learn(comment) {
+                    return None;
+                }
+                return match item {
+                    Ok(item) => self.decoded(item).map(Ok),
+                    Err(error) => Some(Err(SourceError::new(SourceErrorKind::Malformed, error))),
+                };
             }
         }
         None
@@ -197,7 +301,7 @@ impl<C: Connector> SourceMachine<C> {
         let connecting = self.connector.connect(Attempt {
             number: self.attempts,
             retries: self.delays.retries(),
-            last_event_id: self.last_event_id().map(str::to_owned),
+            last_event_id: self.decoder.last_event_id().map(str::to_owned),
         });
         let connection = PendingConnection::new(connecting, self.connect_timeout);
         self.phase = SourcePhase::Connecting(connection);
@@ -221,6 +325,17 @@ impl<C: Connector> SourceMachine<C> {
         SourceEvent::Open
     }
 
+    /// Learns from an item what the server says of the events that it was sent. Returns whether it
+    /// says nothing else.
+    fn learn(&mut self, comment: Option<&str>) -> bool {
+        let bytes = self.queue.bytes();
+        let is_learned = self.queue.learn(comment);
+        if self.queue.bytes() < bytes {
+            self.shared.sender.wake();
+        }
+        is_learned
+    }
+
     fn decoded(&mut self, item: SseItem) -> Option<SourceEvent> {
         match item {
             SseItem::Event(event) => Some(SourceEvent::Event(event)),
@@ -237,6 +352,9 @@ impl<C: Connector> SourceMachine<C> {
     fn failed(&mut self, error: SourceError) -> SourceError {
         if let SourcePhase::Open(connection) = &self.phase {
             self.delays.connected_for(connection.age());
+            if self.queue.is_undecided() && connection.age() >= SILENCE {
+                self.queue.decide_plain();
+            }
         }
         // An event that was cut off is none (WHATWG HTML § 9.2.6).
         self.decoder.end();

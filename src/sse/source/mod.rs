@@ -17,9 +17,11 @@ mod machine;
 mod policy;
 mod prepare;
 mod query;
+mod read_ahead;
 mod reconnect;
 mod retry_after;
 mod send_queue;
+mod sending;
 mod ws;
 
 #[cfg(feature = "http")]

@@ -9,164 +9,201 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use futures::Sink;
 
-use super::{
-    Connector, SourceError, SourceErrorKind,
-    machine::{SourceMachine, SourcePhase},
+use super::{SourceError, SourceErrorKind};
+use crate::{
+    backend,
+    sse::{
+        SseEvent, SseItem,
+        encoder::{encode_event, encode_item},
+        upstream,
+    },
 };
-use crate::sse::{SseEvent, encoder::encode_event};
 
-/// Accepted events, until a connection has flushed them.
+/// Accepted events, until the server has confirmed them or, if it does not confirm, until a
+/// connection has flushed them.
 ///
-/// Events that a lost connection had taken but not flushed may or may not have arrived; they are
-/// sent again over the next one. Flushed events may be lost as well, but are not kept: no transport
-/// reports their fate.
+/// Events that a lost connection had taken may or may not have arrived. They are sent again over the
+/// next one, under the same numbers.
 #[derive(Debug)]
 pub(super) struct SendQueue {
-    /// Not written to the connection yet.
-    waiting: VecDeque<Bytes>,
-    /// Written to the connection, and not flushed yet.
-    unflushed: VecDeque<Bytes>,
-    /// The bytes of both.
+    /// The events, oldest first. A connection takes them in order.
+    events: VecDeque<Bytes>,
+    /// The bytes of all of them.
     bytes: usize,
     limit: usize,
+    /// The number of the first of them. The source counts from 1.
+    first: u64,
+    /// How many of them some connection has flushed.
+    given: usize,
+    /// How many of them this connection has taken.
+    written: usize,
+    /// How many of them this connection has flushed.
+    flushed: usize,
+    peer: UpstreamPeer,
+    /// Whether the last server known to be of either kind confirms events.
+    has_met_confirming: bool,
+    /// Whether this connection has been told the source and the number of its first event.
+    is_introduced: bool,
+    /// The id of the source, made when it is first needed.
+    source: Option<String>,
+}
+
+/// The kind of the server of a connection. The first item of its stream tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UpstreamPeer {
+    Unknown,
+    /// It confirms events.
+    Confirming,
+    /// It knows nothing of confirmations.
+    Plain,
 }
 
 impl SendQueue {
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            waiting: VecDeque::new(),
-            unflushed: VecDeque::new(),
+            events: VecDeque::new(),
             bytes: 0,
             limit,
+            first: 1,
+            given: 0,
+            written: 0,
+            flushed: 0,
+            peer: UpstreamPeer::Unknown,
+            has_met_confirming: false,
+            is_introduced: false,
+            source: None,
         }
     }
 
-    /// Queues all unflushed events again, in the same order, since the connection is gone.
-    pub(super) fn disconnected(&mut self) {
-        self.unflushed.append(&mut self.waiting);
-        std::mem::swap(&mut self.waiting, &mut self.unflushed);
-    }
-
-    fn push(&mut self, event: &SseEvent) -> Result<(), SourceError> {
+    pub(super) fn push(&mut self, event: &SseEvent) -> Result<(), SourceError> {
         let mut bytes = BytesMut::new();
         encode_event(event, &mut bytes)
             .map_err(|error| SourceError::new(SourceErrorKind::InvalidEvent, error))?;
         self.bytes += bytes.len();
-        self.waiting.push_back(bytes.freeze());
+        self.events.push_back(bytes.freeze());
         Ok(())
     }
 
-    fn flushed(&mut self) {
-        let flushed: usize = self.unflushed.drain(..).map(|bytes| bytes.len()).sum();
-        self.bytes -= flushed;
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
-    fn is_full(&self) -> bool {
-        self.bytes >= self.limit
+    /// Returns whether no more events are accepted for now.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= self.limit && !self.is_empty()
     }
 
-    /// Writes the waiting events to the connection.
-    fn poll_write<S: Sink<Bytes>>(
+    /// Returns whether all events are confirmed, or flushed to a server that does not confirm.
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Returns whether some connection has flushed all events.
+    pub(super) fn is_given(&self) -> bool {
+        self.given == self.events.len()
+    }
+
+    /// Returns whether this connection still has to be sent what an earlier one had flushed.
+    pub(super) fn owes(&self) -> bool {
+        self.flushed < self.given
+    }
+
+    /// Returns whether nothing is known that tells if events will be confirmed.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.peer == UpstreamPeer::Unknown && !self.has_met_confirming
+    }
+
+    /// Learns from an item of the server; `None` if it is no comment. Returns whether the comment is
+    /// for the queue alone.
+    pub(super) fn learn(&mut self, comment: Option<&str>) -> bool {
+        match self.peer {
+            UpstreamPeer::Unknown if comment == Some(upstream::OFFER) => {
+                self.peer = UpstreamPeer::Confirming;
+                self.has_met_confirming = true;
+                true
+            }
+            UpstreamPeer::Unknown => {
+                self.decide_plain();
+                false
+            }
+            UpstreamPeer::Confirming => {
+                let handled = comment.and_then(upstream::parse_handled);
+                if let Some(number) = handled {
+                    // No server has handled what this connection was not given.
+                    let count = number.saturating_sub(self.first - 1);
+                    self.forget(self.written.min(count.try_into().unwrap_or(usize::MAX)));
+                }
+                handled.is_some()
+            }
+            UpstreamPeer::Plain => false,
+        }
+    }
+
+    /// Takes the server of this connection for one that does not confirm.
+    pub(super) fn decide_plain(&mut self) {
+        self.peer = UpstreamPeer::Plain;
+        self.has_met_confirming = false;
+        self.forget(self.flushed);
+    }
+
+    /// Queues all events again, in the same order, since the connection is gone.
+    pub(super) fn disconnected(&mut self) {
+        self.written = 0;
+        self.flushed = 0;
+        self.is_introduced = false;
+        self.peer = UpstreamPeer::Unknown;
+    }
+
+    /// Forgets so many of the oldest events, which this connection has taken.
+    fn forget(&mut self, count: usize) {
+        let forgotten: usize = self.events.drain(..count).map(|event| event.len()).sum();
+        self.bytes -= forgotten;
+        self.first += count as u64;
+        self.written -= count;
+        self.flushed = self.flushed.saturating_sub(count);
+        self.given = self.given.saturating_sub(count);
+    }
+
+    /// Writes the events to the connection, and flushes it if asked to.
+    pub(super) fn poll_send<S: Sink<Bytes>>(
         &mut self,
         cx: &mut Context<'_>,
         mut body: Pin<&mut S>,
+        flush: bool,
     ) -> Poll<Result<(), S::Error>> {
-        while let Some(bytes) = self.waiting.front() {
+        while let Some(event) = self.events.get(self.written) {
             ready!(body.as_mut().poll_ready(cx))?;
-            body.as_mut().start_send(bytes.clone())?;
-            self.unflushed.extend(self.waiting.pop_front());
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Writes the waiting events to the connection, and flushes it.
-    fn poll_flush<S: Sink<Bytes>>(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut body: Pin<&mut S>,
-    ) -> Poll<Result<(), S::Error>> {
-        ready!(self.poll_write(cx, body.as_mut()))?;
-        ready!(body.poll_flush(cx))?;
-        self.flushed();
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Sending; it is pending while no connection is open.
-impl<C> SourceMachine<C>
-where
-    C: Connector,
-    C::Body: Sink<Bytes>,
-    <C::Body as Sink<Bytes>>::Error: Into<SourceError>,
-{
-    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
-        self.poll_with(cx, |queue, cx, body| {
-            if queue.is_full() {
-                queue.poll_flush(cx, body)
-            } else {
-                queue.poll_write(cx, body)
+            let mut bytes = event.clone();
+            if !self.is_introduced && self.peer != UpstreamPeer::Plain {
+                // With the event, so that there are as many messages as without.
+                bytes = self.introduced(&bytes);
+                self.is_introduced = true;
             }
-        })
-    }
-
-    pub(super) fn start_send(&mut self, event: &SseEvent) -> Result<(), SourceError> {
-        if self.is_closed() {
-            return Err(SourceError::bare(SourceErrorKind::NotOpen));
+            body.as_mut().start_send(bytes)?;
+            self.written += 1;
         }
-        self.queue.push(event)
-    }
-
-    /// Flushes. Without unflushed events it succeeds at once, connected or not.
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
-        if self.queue.bytes == 0 {
-            return Poll::Ready(Ok(()));
+        if flush {
+            ready!(body.poll_flush(cx))?;
+            self.flushed = self.written;
+            self.given = self.given.max(self.flushed);
+            if self.peer == UpstreamPeer::Plain {
+                self.forget(self.flushed);
+            }
         }
-        self.poll_with(cx, SendQueue::poll_flush)
-    }
-
-    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
-        ready!(self.poll_flush(cx))?;
-        self.is_closing = true;
-        self.shared.sender.register(cx.waker());
-        if let SourcePhase::Open(open) = &mut self.phase {
-            // All events were flushed, so that an error while closing loses none.
-            let _ = ready!(open.body.as_mut().poll_close(cx));
-        }
-        self.close();
-        self.shared.reader.wake();
         Poll::Ready(Ok(()))
     }
 
-    fn poll_with(
-        &mut self,
-        cx: &mut Context<'_>,
-        poll: impl FnOnce(
-            &mut SendQueue,
-            &mut Context<'_>,
-            Pin<&mut C::Body>,
-        ) -> Poll<Result<(), <C::Body as Sink<Bytes>>::Error>>,
-    ) -> Poll<Result<(), SourceError>> {
-        // The end of the connection, the next one and a close by a handle wake the sender, too.
-        // Registering comes before the check for a close, so that none is missed.
-        self.shared.sender.register(cx.waker());
-        if self.is_closed() {
-            self.close();
-            return Poll::Ready(Err(SourceError::bare(SourceErrorKind::NotOpen)));
-        }
-        let SourcePhase::Open(open) = &mut self.phase else {
-            return Poll::Pending;
-        };
-        if open.has_failed_to_send() {
-            return Poll::Pending;
-        }
-        match poll(&mut self.queue, cx, open.body.as_mut()) {
-            Poll::Ready(Err(error)) => {
-                open.note_failed_send(error.into());
-                self.shared.reader.wake();
-                Poll::Pending
-            }
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
-            Poll::Pending => Poll::Pending,
-        }
+    /// Returns the first event of this connection behind the comment that says which one it is.
+    fn introduced(&mut self, event: &[u8]) -> Bytes {
+        let source = self.source.get_or_insert_with(|| {
+            let words = backend::random_words();
+            words.map(|word| format!("{word:08x}")).concat()
+        });
+        let comment = upstream::source_comment(source, self.first);
+        let mut bytes = BytesMut::new();
+        // The comment has no line break.
+        let _ = encode_item(&SseItem::Comment(comment), &mut bytes);
+        bytes.extend_from_slice(event);
+        bytes.freeze()
     }
 }
