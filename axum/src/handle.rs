@@ -4,8 +4,7 @@ use std::future::Future;
 
 use futures::{FutureExt, future::select};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-use crate::seldom::Seldom;
+use wsio_events::Seldom;
 
 /// A cloneable handle to a running [`Server`](crate::Server): runs tasks that end with it.
 ///

@@ -32,7 +32,6 @@ mod handle;
 mod origin;
 mod request;
 mod route;
-mod seldom;
 mod server;
 mod transport;
 mod upgrade;

@@ -29,12 +29,12 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tower_service::Service as _;
+use wsio_events::Seldom;
 
 use crate::{
     OriginPolicy, ServerHandle,
     body::EventStream,
     connection::{ConnectionHandle, Exit, HoldableIo},
-    seldom::Seldom,
     transport::BareTransport,
 };
 

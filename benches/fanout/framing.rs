@@ -150,7 +150,10 @@ impl Numbers {
             *digits += 1;
             if *digits == DIGITS {
                 let expected = self.newest + 1;
-                ensure!(*value == expected, "{value} came in the place of {expected}");
+                ensure!(
+                    *value == expected,
+                    "{value} came in the place of {expected}"
+                );
                 self.newest = expected;
                 self.partial = None;
             }

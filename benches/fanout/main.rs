@@ -139,7 +139,12 @@ fn deliveries(options: &Options, count: usize, add: &mut dyn FnMut(Comparison)) 
     let singles = (DELIVERIES / count).min(500);
     let ways = [
         (format!("a burst of {BURST}"), "burst", BURST, 0.15),
-        (format!("{singles} one by one"), "single", singles as u64, 0.7),
+        (
+            format!("{singles} one by one"),
+            "single",
+            singles as u64,
+            0.7,
+        ),
     ];
     for (what, way, events, goal) in ways {
         let title = format!("{what}, {count} subscribers");
@@ -187,7 +192,10 @@ fn memory(options: &Options, count: usize, add: &mut dyn FnMut(Comparison)) -> R
         anyhow::Ok(Sample { value, cpu: None })
     })?;
     for (ours, goal) in [
-        (Contender::WsioHttp, Goal::ratio(Contender::Axum.name(), 1.0)),
+        (
+            Contender::WsioHttp,
+            Goal::ratio(Contender::Axum.name(), 1.0),
+        ),
         (Contender::WsioWebSocket, Goal::Limit(15_360.0)),
     ] {
         let title = format!("{title}, {}", ours.transport());

@@ -114,7 +114,10 @@ impl Server {
 
 /// The place where events come from.
 enum Source {
-    Log(EventLog, #[expect(unused, reason = "dropping it stops the server")] Running),
+    Log(
+        EventLog,
+        #[expect(unused, reason = "dropping it stops the server")] Running,
+    ),
     Channel(broadcast::Sender<Numbered>),
     Bytes(watch::Sender<Bytes>),
 }

@@ -20,7 +20,7 @@ struct Benchmark {
 }
 
 /// In the order of the report.
-const BENCHMARKS: [Benchmark; 6] = [
+const BENCHMARKS: [Benchmark; 7] = [
     Benchmark {
         name: "native",
         provide: || Ok(()),
@@ -32,6 +32,10 @@ const BENCHMARKS: [Benchmark; 6] = [
     Benchmark {
         name: "fanout",
         provide: || Ok(()),
+    },
+    Benchmark {
+        name: "logs",
+        provide: setup::redis,
     },
     Benchmark {
         name: "instructions",

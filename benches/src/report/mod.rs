@@ -26,10 +26,11 @@ pub use self::{
 };
 
 /// The sections that the report has, in this order, as far as there are results.
-pub const SECTIONS: [&str; 6] = [
+pub const SECTIONS: [&str; 7] = [
     "native",
     "events",
     "fanout",
+    "logs",
     "instructions",
     "browser",
     "size",

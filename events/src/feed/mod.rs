@@ -17,9 +17,9 @@ use std::{
 
 use bytes::Bytes;
 use futures::{
-    FutureExt, Stream, StreamExt,
+    FutureExt, Stream,
     future::{BoxFuture, Either, Shared, pending},
-    stream::{FusedStream, FuturesUnordered},
+    stream::FusedStream,
 };
 use wsio::sse::{SseEvent, SseItem};
 
@@ -28,7 +28,7 @@ use self::{
     heartbeat::Heartbeat,
 };
 pub use self::{socket::EventSocket, upstream::UpstreamEvent};
-use crate::{EventLog, Lagged, Subscription, event::carried};
+use crate::{EventLog, Lagged, Subscription, event::carried, seldom::Seldom};
 
 type OnLagged = Arc<dyn Fn(&Lagged) -> SseEvent + Send + Sync>;
 
@@ -104,7 +104,7 @@ impl FeedOptions {
             on_lagged: Arc::clone(&self.on_lagged),
             limit: None,
             until: None,
-            stopping: FuturesUnordered::new(),
+            stopping: None,
             end: None,
             begun: false,
         };
@@ -158,7 +158,7 @@ pub struct EventFeed {
     limit: Option<u64>,
     until: Option<Shared<BoxFuture<'static, ()>>>,
     /// The same, if it is there: it is looked at only after it has woken the task.
-    stopping: FuturesUnordered<Shared<BoxFuture<'static, ()>>>,
+    stopping: Option<Seldom<Shared<BoxFuture<'static, ()>>>>,
     end: Option<FeedEnd>,
     /// Whether a chunk has been yielded.
     begun: bool,
@@ -182,7 +182,7 @@ impl EventFeed {
     pub fn until(mut self, stopping: impl Future<Output = ()> + Send + 'static) -> Self {
         let stopping = stopping.boxed().shared();
         self.until = Some(stopping.clone());
-        self.stopping = FuturesUnordered::from_iter([stopping]);
+        self.stopping = Some(Seldom::new(stopping));
         self
     }
 
@@ -264,8 +264,8 @@ impl EventFeed {
         if self.limit == Some(0) {
             return Some(FeedEnd::Limit);
         }
-        let stopped = self.stopping.poll_next_unpin(cx);
-        (stopped == Poll::Ready(Some(()))).then_some(FeedEnd::Until)
+        let stopped = self.stopping.as_mut()?.poll_unpin(cx).is_ready();
+        stopped.then_some(FeedEnd::Until)
     }
 
     /// Counts an event against the limit.

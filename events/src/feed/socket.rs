@@ -13,9 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{
-    FutureExt, SinkExt, StreamExt, TryFutureExt, future::poll_immediate, stream::FuturesUnordered,
-};
+use futures::{FutureExt, SinkExt, StreamExt, TryFutureExt, future::poll_immediate};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
@@ -23,7 +21,7 @@ use tokio::{
 use wsio::{CloseCode, Error, WsMessage, WsMeta, WsReceiver, WsSender, WsStream, sse::upstream};
 
 use super::upstream::{OnEvent, UpstreamEnd, UpstreamEvent, UpstreamReceiver};
-use crate::{EventFeed, EventLog, FeedEnd};
+use crate::{EventFeed, EventLog, FeedEnd, seldom::Seldom};
 
 /// The largest message that is sent, in bytes: a larger chunk is split.
 const MAX_MESSAGE: usize = 128_000;
@@ -161,11 +159,12 @@ impl EventSocket {
     /// Dropping the future drops the connection, and the event that is being handled.
     pub async fn serve(&self, meta: WsMeta, stream: WsStream, feed: EventFeed) {
         let (sink, messages) = stream.split();
-        let overdue = seldom(lingering(&feed));
+        let overdue = Seldom::new(lingering(&feed));
         let log = feed.log().clone();
         let (handled, to_confirm) = watch::channel(0);
         let sending = async {
             let sent = tokio::select! {
+                biased;
                 sent = self.send(&meta, sink, feed, to_confirm) => sent,
                 () = overdue => Err(SendFailure::Stalled),
             };
@@ -176,8 +175,9 @@ impl EventSocket {
             }
         };
         tokio::select! {
+            biased;
             () = sending => {}
-            () = seldom(self.receive(&meta, messages, log, handled)) => {}
+            () = Seldom::new(self.receive(&meta, messages, log, handled)) => {}
         }
     }
 
@@ -279,12 +279,6 @@ enum SendFailure {
     Lost,
     /// The client does not read.
     Stalled,
-}
-
-/// Polls a future only after it was woken, beside another one that is polled much more often.
-fn seldom(future: impl Future<Output = ()>) -> impl Future<Output = ()> {
-    let future = FuturesUnordered::from_iter([future]);
-    future.into_future().map(drop)
 }
 
 /// Waits until a client has had its time after the feed was stopped.

@@ -1,6 +1,7 @@
 //! A future that is left alone until something has happened to it.
 
 use std::{
+    fmt,
     future::Future,
     pin::Pin,
     sync::{
@@ -16,7 +17,7 @@ use futures::task::AtomicWaker;
 ///
 /// A task that waits for many things polls all of them for each that happens. To look at a lock, or
 /// memory that is in no cache any more, costs more there than a single flag.
-pub(crate) struct Seldom<F> {
+pub struct Seldom<F> {
     future: Pin<Box<F>>,
     bell: Arc<Bell>,
     /// The waker of the future.
@@ -25,13 +26,23 @@ pub(crate) struct Seldom<F> {
     task: Waker,
 }
 
+#[derive(Debug)]
 struct Bell {
     has_rung: AtomicBool,
     task: AtomicWaker,
 }
 
+impl<F> fmt::Debug for Seldom<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seldom")
+            .field("bell", &self.bell)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<F: Future> Seldom<F> {
-    pub(crate) fn new(future: F) -> Self {
+    /// Wraps a future, which is polled at first in any case.
+    pub fn new(future: F) -> Self {
         let bell = Arc::new(Bell {
             has_rung: AtomicBool::new(true),
             task: AtomicWaker::new(),
