@@ -98,7 +98,15 @@ async fn d7_a_client_may_send_more_and_end_its_sending_side() {
     let id = log.append(SseEvent::new("one")).await.unwrap();
     let event = chunk(&format!("id: {id}\ndata: one\n\n"));
     assert!(client.until("one\n\n\r\n").await.ends_with(&event));
-    // The server notices that a client has gone, without an event to send.
+}
+
+#[tokio::test]
+async fn f5_a_client_that_has_gone_is_noticed_without_an_event() {
+    let log = EventLog::default();
+    let server = start(route(&log)).await;
+    let mut client = Client::get(&server, "").await;
+    client.until("\n\n\r\n").await;
+    assert_eq!(log.subscribers(), 1);
     drop(client);
     let gone = async {
         while log.subscribers() > 0 {

@@ -53,7 +53,7 @@ async fn d7_a_burst_is_joined_once_for_all() {
     let place = log.newest().to_string();
     let mut early: Vec<_> = (0..10).map(|_| open(&log, Some(&place))).collect();
     for feed in &mut early {
-        assert_eq!(now(feed), Some(":\n\n".to_owned()));
+        assert!(now(feed).unwrap().starts_with(':'));
     }
     // One of them is a little ahead.
     let mut text = String::new();
