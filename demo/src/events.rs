@@ -1,39 +1,47 @@
 //! The demo's event log: what is appended to it, and where it is served.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use axum::{
-    Router,
-    extract::{Query, Request, State},
-    http::StatusCode,
-    response::Response,
-    routing::{any, post},
+use std::{
+    convert::Infallible,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use serde::Deserialize;
-use tokio::time::{MissedTickBehavior, interval};
-use wsio_axum::events;
-use wsio_demo_exchange::events::Tick;
-use wsio_events::{EventLog, Limits};
 
-use crate::wire::Wire;
+use axum::Router;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use wsio::sse::SseEvent;
+use wsio_axum::EventRoute;
+use wsio_demo_exchange::{
+    chat::Line,
+    events::{PATH, Tick},
+};
+use wsio_events::{EventLog, UpstreamEvent};
 
-/// The last ten minutes, at ten events a second.
-const KEPT: Limits = Limits::new().events(6000).bytes(2 << 20);
+/// The silence after which a comment is sent: clients of the demo take ten seconds for the end.
+const HEARTBEAT: Duration = Duration::from_secs(3);
 
-/// A log to which an event is appended every so often, at `/demo/events`, and what drops the
-/// connections to it, at `/demo/events/drop`.
-pub(crate) fn routes(every: Duration) -> (Router, Wire) {
-    let log = EventLog::new(KEPT);
-    tokio::spawn(append_ticks(log.clone(), every));
-    let wire = Wire::to(Router::new().route("/demo/events", events(log)));
-    let routes = Router::new()
-        .route("/demo/events", any(pass))
-        .route("/demo/events/drop", post(drop))
-        .with_state(wire.clone());
-    (routes, wire)
+/// The pause before an append that failed is tried again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The log at `/demo/events`. What clients say there is appended to it.
+pub(crate) fn served(log: EventLog) -> Router {
+    let route = EventRoute::new().heartbeat(HEARTBEAT).on_event(append_line);
+    Router::new().route(PATH, route.serve(log))
 }
 
-async fn append_ticks(log: EventLog, every: Duration) {
+/// Appends a line under the key of the event that brought it: should this server be killed before
+/// the client knows, another one gets the event again, and appends nothing. Whatever else a client
+/// sends is passed over.
+async fn append_line(upstream: UpstreamEvent) -> Result<(), Infallible> {
+    let UpstreamEvent {
+        event, key, log, ..
+    } = upstream;
+    if let Some(Ok(_)) = Line::from_event(&event) {
+        append_once(&log, &key, event).await;
+    }
+    Ok(())
+}
+
+/// Appends a tick every so often, each once, whatever becomes of the engine meanwhile.
+pub(crate) async fn append_ticks(log: EventLog, every: Duration) {
     let began = now();
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -44,37 +52,26 @@ async fn append_ticks(log: EventLog, every: Duration) {
             number,
             at: now(),
         };
-        let appended = match tick.to_event() {
-            Ok(event) => log.append(event).await.map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        if let Err(error) = appended {
-            eprintln!("a tick cannot be appended: {error}");
+        match tick.to_event() {
+            Ok(event) => append_once(&log, &format!("tick {began}-{number}"), event).await,
+            Err(error) => eprintln!("a tick cannot be appended: {error}"),
         }
     }
 }
 
+/// Appends an event under a key until that has succeeded.
+async fn append_once(log: &EventLog, key: &str, event: SseEvent) {
+    while let Err(error) = log.append_once(key, event.clone()).await {
+        if error.is_too_large() {
+            eprintln!("an event cannot be appended: {error}");
+            return;
+        }
+        sleep(PAUSE).await;
+    }
+}
+
 /// In milliseconds since 1970.
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The client whose connections are meant.
-#[derive(Debug, Deserialize)]
-struct Whose {
-    client: Option<String>,
-}
-
-async fn pass(
-    State(wire): State<Wire>,
-    Query(Whose { client }): Query<Whose>,
-    request: Request,
-) -> Response {
-    wire.pass(client.unwrap_or_default(), request).await
-}
-
-async fn drop(State(wire): State<Wire>, Query(Whose { client }): Query<Whose>) -> StatusCode {
-    wire.cut(client);
-    StatusCode::NO_CONTENT
 }

@@ -1,6 +1,6 @@
-//! The routes that the demo adds to the server's: the page, its reports, and events.
+//! The routes that the demo adds to the server's: the page, its reports, events, and servers.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use axum::{
     Json, Router,
@@ -10,15 +10,18 @@ use axum::{
 use tokio::sync::mpsc;
 use tower_http::{services::ServeDir, set_header::SetResponseHeader};
 use wsio_demo_exchange::Outcome;
+use wsio_demo_fleet::{Fleet, Wire};
 
-use crate::{events, wire::Wire};
+use crate::servers;
 
-/// The interval at which an event is appended to the log.
-const EVERY: Duration = Duration::from_millis(100);
-
-/// The files in `page` at `/`, `/demo/report`, whose reports go to `reports`, and the routes of
-/// the event log, with the wire that they are behind.
-pub(crate) fn routes(page: &Path, reports: mpsc::Sender<Outcome>) -> (Router, Wire) {
+/// The files in `page` at `/`, `/demo/report`, whose reports go to `reports`, the event log that is
+/// at the other end of the wire, and the servers there, if there are any.
+pub(crate) fn routes(
+    page: &Path,
+    reports: mpsc::Sender<Outcome>,
+    fleet: Option<Arc<Fleet>>,
+    wire: Wire,
+) -> Router {
     // A browser that kept yesterday's program would run it against today's bindings.
     let files = SetResponseHeader::overriding(
         ServeDir::new(page),
@@ -29,12 +32,11 @@ pub(crate) fn routes(page: &Path, reports: mpsc::Sender<Outcome>) -> (Router, Wi
         let reports = reports.clone();
         async move { accept(&reports, outcome) }
     };
-    let (log, wire) = events::routes(EVERY);
-    let routes = Router::new()
+    Router::new()
         .route("/demo/report", post(report))
-        .merge(log)
-        .fallback_service(files);
-    (routes, wire)
+        .merge(wire.routes())
+        .merge(servers::routes(fleet, wire))
+        .fallback_service(files)
 }
 
 /// Takes a report if one is waited for; pages opened by hand may report as well.

@@ -11,9 +11,10 @@ use wsio_demo_exchange::{
     Plan, Report, Step, StepOutcome,
     events::{DROPS, EVENTS, Happening, Place, Transport, Watch, drop_connections},
 };
+use wsio_demo_fleet::Wire;
 use wsio_server::{Running, Server};
 
-use crate::events;
+use crate::{events, store};
 
 const BYTES: u64 = 1_000_003;
 
@@ -77,7 +78,9 @@ impl Report for Recorder {
 async fn serve() -> (Running, String) {
     // The exchange uses reqwest, which panics without if other packages turned on its rustls.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let (routes, _) = events::routes(Duration::from_millis(5));
+    let log = store::open_own();
+    tokio::spawn(events::append_ticks(log.clone(), Duration::from_millis(5)));
+    let routes = Wire::to_routes(events::served(log)).routes();
     let server = Server::builder().routes(routes).grace(Duration::ZERO);
     let server = server.start("127.0.0.1:0").await.unwrap();
     let address = format!("ws://{}", server.addr);

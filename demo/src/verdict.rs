@@ -183,6 +183,7 @@ mod tests {
             steps: Step::ALL.map(outcome).into(),
             failure: None,
             panel: Transport::ALL.map(events_of).into(),
+            chat: None,
         }
     }
 

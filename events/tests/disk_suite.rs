@@ -1,4 +1,5 @@
 //! The promises of every store, on disk.
+#![allow(clippy::unwrap_used)]
 
 mod suite;
 

@@ -4,13 +4,16 @@
 use std::{
     collections::VecDeque,
     convert::Infallible,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
 use futures::{
     FutureExt, SinkExt, StreamExt, TryStreamExt,
-    future::{BoxFuture, ready},
+    future::{BoxFuture, pending, ready},
 };
 use tokio::{
     io::{DuplexStream, duplex},
@@ -46,6 +49,8 @@ struct FailingState {
     calls: Mutex<Vec<(Duration, Call)>>,
     /// Whether each of the next calls fails.
     fails: Mutex<VecDeque<bool>>,
+    /// How many records are lost on the way, and never answered.
+    lost: AtomicU32,
     begun: Instant,
 }
 
@@ -55,8 +60,16 @@ impl Failing {
             sources: SourceTable::new(Limits::new()),
             calls: Mutex::default(),
             fails: Mutex::new(fails.into_iter().collect()),
+            lost: AtomicU32::new(0),
             begun: Instant::now(),
         }))
+    }
+
+    /// A store that loses the first record.
+    fn losing() -> Self {
+        let store = Self::new([]);
+        store.0.lost.store(1, Ordering::Relaxed);
+        store
     }
 
     async fn log(&self) -> EventLog {
@@ -135,6 +148,14 @@ impl StoredLog for FailingLog {
         claim: SourceClaim,
         seen: u64,
     ) -> BoxFuture<'static, Result<bool, StoreError>> {
+        let (order, now) = (Ordering::Relaxed, Ordering::Relaxed);
+        let lost = &self.0.0.lost;
+        if lost
+            .fetch_update(order, now, |it| it.checked_sub(1))
+            .is_ok()
+        {
+            return pending().boxed();
+        }
         let advance = |sources: &SourceTable| sources.advance(&claim, seen);
         self.0.call(Call::Advance(seen), advance)
     }
@@ -338,4 +359,25 @@ async fn r8_a_source_that_another_connection_has_is_asked_for_until_it_is_free()
     let claims = store.calls();
     let claims = claims.iter().filter(|(_, call)| *call == Call::Claim);
     assert!((10..30).contains(&claims.count()));
+}
+
+#[tokio::test]
+async fn r8_after_a_server_was_killed_before_the_record_the_event_has_the_same_key() {
+    let store = Failing::losing();
+    let log = store.log().await;
+    let mut client = Client::new(&log, Duration::ZERO).await;
+    client.send(1, 2).await;
+    while store.0.lost.load(Ordering::Relaxed) > 0 {
+        tokio::task::yield_now().await;
+    }
+    // The process is gone before the record is.
+    client.served.abort();
+    let mut other = Client::new(&log, Duration::ZERO).await;
+    other.send(1, 2).await;
+    // The claim of the lost connection expires.
+    assert_eq!(other.confirmed(2).await, ["abc-1", "abc-2"]);
+    assert_eq!(*client.keys.lock().unwrap(), ["abc-1"]);
+    let waited = store.0.begun.elapsed();
+    assert!(waited >= SourceClaim::LEASE, "{waited:?}");
+    assert!(waited < SourceClaim::LEASE * 3, "{waited:?}");
 }

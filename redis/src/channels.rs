@@ -17,18 +17,18 @@ use tokio::{
 use wsio_events::LogTail;
 
 use crate::{
-    engine::Engine,
+    engine::RedisEngine,
     error::CallError,
     follower::Follower,
     keys::{LogKeys, probe_channel},
-    link::Repeat,
+    link::RepeatCall,
     reply,
 };
 
 /// The logs that are open in this process, by channel.
 pub(crate) struct Channels {
     followers: Mutex<HashMap<Arc<str>, Followers>>,
-    changes: mpsc::UnboundedSender<Change>,
+    changes: mpsc::UnboundedSender<ChannelChange>,
     readings: mpsc::UnboundedSender<Arc<Follower>>,
     probe: Arc<str>,
     /// The largest probe that has come back.
@@ -43,14 +43,14 @@ pub(crate) struct Channels {
 struct Followers(Arc<[Arc<Follower>]>);
 
 /// A channel that is to be subscribed to if a log is open, or not to be if none is.
-pub(crate) struct Change {
+pub(crate) struct ChannelChange {
     channel: Arc<str>,
     done: Option<oneshot::Sender<()>>,
 }
 
 /// What the tasks of a tail receive.
 pub(crate) struct TailWork {
-    pub(crate) changes: mpsc::UnboundedReceiver<Change>,
+    pub(crate) changes: mpsc::UnboundedReceiver<ChannelChange>,
     pub(crate) readings: mpsc::UnboundedReceiver<Arc<Follower>>,
 }
 
@@ -129,7 +129,7 @@ impl Channels {
     fn change(&self, channel: &Arc<str>, done: Option<oneshot::Sender<()>>) {
         let channel = Arc::clone(channel);
         // The task that receives it lives as long as the connection.
-        let _ = self.changes.send(Change { channel, done });
+        let _ = self.changes.send(ChannelChange { channel, done });
     }
 
     /// Edits the followers of a channel.
@@ -152,7 +152,7 @@ impl Channels {
     }
 
     /// Returns the channels of these changes: those to subscribe to, and those not to.
-    pub(crate) fn split(&self, changes: &[Change]) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
+    pub(crate) fn split(&self, changes: &[ChannelChange]) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
         let names = changes.iter().map(|change| Arc::clone(&change.channel));
         let channels = self.lock();
         names.partition(|name| *name == self.probe || channels.contains_key(name))
@@ -175,12 +175,12 @@ impl Channels {
 impl Channels {
     /// Sends a message over the connection for commands; returns whether the tail brings it in
     /// time. If it cannot be sent, that says nothing of the tail.
-    pub(crate) async fn probe(&self, engine: &Engine) -> bool {
+    pub(crate) async fn probe(&self, engine: &RedisEngine) -> bool {
         let probe = self.probes.fetch_add(1, Ordering::Relaxed) + 1;
         let mut command = redis::cmd("PUBLISH");
         command.arg(&*self.probe).arg(probe);
         let deadline = Instant::now() + engine.time();
-        let sent = engine.link().call(&command, Repeat::Harmless, deadline);
+        let sent = engine.link().call(&command, RepeatCall::Harmless, deadline);
         if sent.await.is_err() {
             return true;
         }
@@ -190,7 +190,7 @@ impl Channels {
     }
 
     /// Waits for the tail to work.
-    pub(crate) async fn first(&self, engine: &Engine) -> Result<(), CallError> {
+    pub(crate) async fn first(&self, engine: &RedisEngine) -> Result<(), CallError> {
         let (done, is_done) = oneshot::channel();
         self.change(&self.probe, Some(done));
         let is_done = timeout(engine.time(), is_done).await;
@@ -201,7 +201,7 @@ impl Channels {
     }
 }
 
-pub(crate) fn confirm(waiting: &mut Vec<Change>) {
+pub(crate) fn confirm(waiting: &mut Vec<ChannelChange>) {
     for change in waiting.drain(..) {
         if let Some(done) = change.done {
             // Who asked may have gone.

@@ -12,28 +12,31 @@ use wsio_events::{
 use crate::{
     error::CallError,
     keys::LogKeys,
-    link::{Link, Repeat},
+    link::{RedisLink, RepeatCall},
     reply::{self, Appended},
-    script::{self, Script},
+    script::{self, RedisScript},
 };
 
 /// The size of the largest body that a message carries: what is larger is read by those who need
 /// it, so that a burst does not fill the buffer that Redis has for each tail.
 const MAX_MESSAGE: usize = 32 << 10;
 
+/// The shortest time for which a log without events is remembered.
+const IDLE: Duration = Duration::from_secs(600);
+
 /// The connection for commands, and what all of them need.
-pub(crate) struct Engine {
-    link: Link,
+pub(crate) struct RedisEngine {
+    link: RedisLink,
     limits: Limits,
     time: Duration,
 }
 
-impl Engine {
-    pub(crate) fn new(link: Link, limits: Limits, time: Duration) -> Self {
+impl RedisEngine {
+    pub(crate) fn new(link: RedisLink, limits: Limits, time: Duration) -> Self {
         Self { link, limits, time }
     }
 
-    pub(crate) fn link(&self) -> &Link {
+    pub(crate) fn link(&self) -> &RedisLink {
         &self.link
     }
 
@@ -65,8 +68,10 @@ impl Engine {
     /// Begins a log that has never been used, and returns the id of the newest event.
     async fn begin(&self, keys: &LogKeys) -> Result<EventId, CallError> {
         let mut command = script::OPEN.call(&[&keys.events, &keys.meta]);
-        command.arg(millis(self.limits.memory));
-        let answer = self.run(&script::OPEN, &command, Repeat::Harmless).await?;
+        command.arg(self.idle());
+        let answer = self
+            .run(&script::OPEN, &command, RepeatCall::Harmless)
+            .await?;
         reply::id(&answer).ok_or(CallError::Answer)
     }
 
@@ -90,10 +95,11 @@ impl Engine {
             .arg(self.limits.bytes)
             .arg(self.age())
             .arg(millis(self.limits.memory))
+            .arg(self.idle())
             .arg(MAX_MESSAGE);
         let repeat = match once {
-            Some(_) => Repeat::Harmless,
-            None => Repeat::Never,
+            Some(_) => RepeatCall::Harmless,
+            None => RepeatCall::Never,
         };
         let answer = self.run(&script::APPEND, &command, repeat).await?;
         reply::appended(&answer).ok_or(CallError::Answer)
@@ -129,7 +135,9 @@ impl Engine {
             .arg(limits.events)
             .arg(limits.bytes)
             .arg(self.age());
-        let answer = self.run(&script::PAGE, &command, Repeat::Harmless).await?;
+        let answer = self
+            .run(&script::PAGE, &command, RepeatCall::Harmless)
+            .await?;
         reply::page(&answer)
     }
 
@@ -145,8 +153,10 @@ impl Engine {
             .arg(seen.epoch)
             .arg(seen.number)
             .arg(self.age())
-            .arg(millis(self.limits.memory));
-        let answer = self.run(&script::AUDIT, &command, Repeat::Harmless).await?;
+            .arg(self.idle());
+        let answer = self
+            .run(&script::AUDIT, &command, RepeatCall::Harmless)
+            .await?;
         reply::id_or_none(&answer)
     }
 
@@ -195,21 +205,28 @@ impl Engine {
             .arg(handled)
             .arg(millis(SourceClaim::LEASE))
             .arg(millis(self.limits.memory))
-            .arg(self.limits.sources);
-        let answer = self.run(&script::SOURCE, &command, Repeat::Harmless);
+            .arg(self.limits.sources.max(1));
+        let answer = self.run(&script::SOURCE, &command, RepeatCall::Harmless);
         reply::source(&answer.await?).ok_or(CallError::Answer)
     }
 
     async fn run(
         &self,
-        script: &Script,
+        script: &RedisScript,
         command: &Cmd,
-        repeat: Repeat,
+        repeat: RepeatCall,
     ) -> Result<Value, CallError> {
         // A time too far off for the clock is no time at all.
         let far = Duration::from_secs(1 << 30);
         let deadline = Instant::now() + self.time.min(far);
         self.link.run(script, command, repeat, deadline).await
+    }
+
+    /// Returns the time for which Redis remembers how far a log has come of which there is no event.
+    /// What is open is renewed much more often.
+    fn idle(&self) -> u64 {
+        let longer = self.age().saturating_mul(2).max(millis(self.limits.memory));
+        longer.max(millis(IDLE))
     }
 
     fn age(&self) -> u64 {

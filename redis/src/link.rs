@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
 
-use crate::{error::CallError, script::Script};
+use crate::{error::CallError, script::RedisScript};
 
 /// The first delay before a connection is made anew, and the largest.
 const RETRY: [Duration; 2] = [Duration::from_millis(25), Duration::from_secs(1)];
@@ -35,13 +35,13 @@ pub(crate) type PushHandler = Arc<dyn Fn(&[Value]) + Send + Sync>;
 
 /// One connection to Redis, shared by all who have commands. A task makes it anew whenever it is
 /// lost, with growing delays. It ends with this.
-pub(crate) struct Link {
+pub(crate) struct RedisLink {
     state: watch::Receiver<LinkState>,
     suspects: mpsc::UnboundedSender<u64>,
     keeper: JoinHandle<()>,
 }
 
-/// The state of a [`Link`].
+/// The state of a [`RedisLink`].
 #[derive(Clone)]
 pub(crate) enum LinkState {
     /// There is no connection, and why if that is known.
@@ -49,7 +49,7 @@ pub(crate) enum LinkState {
     Up(LinkConnection),
 }
 
-/// A connection of a [`Link`], distinguished from those before by its generation.
+/// A connection of a [`RedisLink`], distinguished from those before by its generation.
 #[derive(Clone)]
 pub(crate) struct LinkConnection {
     pub(crate) connection: MultiplexedConnection,
@@ -58,23 +58,23 @@ pub(crate) struct LinkConnection {
 
 /// Whether a command may be sent once more if nobody knows whether it was executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Repeat {
+pub(crate) enum RepeatCall {
     Harmless,
     Never,
 }
 
-impl Link {
+impl RedisLink {
     /// Begins to connect. The scripts are loaded first, so that commands are executed in the order in
     /// which they are sent. `pushes` is called for each message of a channel.
     pub(crate) fn new(
         client: Client,
         attempt: Duration,
-        scripts: &'static [&'static Script],
+        scripts: &'static [&'static RedisScript],
         pushes: PushHandler,
     ) -> Self {
         let (state_in, state) = watch::channel(LinkState::Down(None));
         let (suspects, suspects_out) = mpsc::unbounded_channel();
-        let dialer = Dialer {
+        let dialer = RedisDialer {
             client,
             attempt,
             scripts,
@@ -117,14 +117,14 @@ impl Link {
     /// Runs a script, which is loaded if Redis does not know it.
     pub(crate) async fn run(
         &self,
-        script: &Script,
+        script: &RedisScript,
         command: &Cmd,
-        repeat: Repeat,
+        repeat: RepeatCall,
         deadline: Instant,
     ) -> Result<Value, CallError> {
         match self.call(command, repeat, deadline).await {
             Err(CallError::Refused(error)) if is_server(&error, ServerErrorKind::NoScript) => {
-                self.call(&script.load(), Repeat::Harmless, deadline)
+                self.call(&script.load(), RepeatCall::Harmless, deadline)
                     .await
                     .map_err(CallError::before_sending)?;
                 self.call(command, repeat, deadline).await
@@ -137,7 +137,7 @@ impl Link {
     pub(crate) async fn call(
         &self,
         command: &Cmd,
-        repeat: Repeat,
+        repeat: RepeatCall,
         deadline: Instant,
     ) -> Result<Value, CallError> {
         let mut refusal = None;
@@ -164,17 +164,17 @@ impl Link {
                 }
             };
             match advice(&error) {
-                Advice::Refused => return Err(CallError::Refused(error)),
-                Advice::Wait => {}
-                Advice::Elsewhere => self.suspect(generation),
-                Advice::Lost => {
+                CallAdvice::Refused => return Err(CallError::Refused(error)),
+                CallAdvice::Wait => {}
+                CallAdvice::Elsewhere => self.suspect(generation),
+                CallAdvice::Lost => {
                     self.suspect(generation);
-                    if repeat == Repeat::Never {
+                    if repeat == RepeatCall::Never {
                         return Err(CallError::Lost(error));
                     }
                 }
             }
-            let is_lost = matches!(advice(&error), Advice::Lost);
+            let is_lost = matches!(advice(&error), CallAdvice::Lost);
             let again = Instant::now() + NOT_READY;
             if again >= deadline {
                 return Err(match is_lost {
@@ -215,14 +215,14 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for RedisLink {
     fn drop(&mut self) {
         self.keeper.abort();
     }
 }
 
 /// The consequence of an error.
-enum Advice {
+enum CallAdvice {
     /// The command was not executed, and would not be if it was repeated.
     Refused,
     /// It was not executed; Redis may be ready in a moment.
@@ -233,24 +233,24 @@ enum Advice {
     Lost,
 }
 
-fn advice(error: &RedisError) -> Advice {
+fn advice(error: &RedisError) -> CallAdvice {
     match error.kind() {
         ErrorKind::Server(kind) => match kind {
             ServerErrorKind::BusyLoading
             | ServerErrorKind::TryAgain
-            | ServerErrorKind::MasterDown => Advice::Wait,
-            ServerErrorKind::ReadOnly => Advice::Elsewhere,
-            _ => Advice::Refused,
+            | ServerErrorKind::MasterDown => CallAdvice::Wait,
+            ServerErrorKind::ReadOnly => CallAdvice::Elsewhere,
+            _ => CallAdvice::Refused,
         },
         // An error that only Redis knows: its answer to this command.
         ErrorKind::Extension => match error.code() {
-            Some("BUSY") => Advice::Wait,
-            _ => Advice::Refused,
+            Some("BUSY") => CallAdvice::Wait,
+            _ => CallAdvice::Refused,
         },
         ErrorKind::AuthenticationFailed | ErrorKind::Client | ErrorKind::InvalidClientConfig => {
-            Advice::Refused
+            CallAdvice::Refused
         }
-        _ => Advice::Lost,
+        _ => CallAdvice::Lost,
     }
 }
 
@@ -259,14 +259,14 @@ fn is_server(error: &RedisError, kind: ServerErrorKind) -> bool {
 }
 
 /// Makes connections.
-struct Dialer {
+struct RedisDialer {
     client: Client,
     attempt: Duration,
-    scripts: &'static [&'static Script],
+    scripts: &'static [&'static RedisScript],
     pushes: PushHandler,
 }
 
-impl Dialer {
+impl RedisDialer {
     /// Connects; `lost` is notified when the connection is over.
     async fn dial(&self, lost: Arc<Notify>) -> Result<MultiplexedConnection, RedisError> {
         let pushes = Arc::clone(&self.pushes);
@@ -309,11 +309,16 @@ pub(crate) fn client(url: &str) -> Result<Client, RedisError> {
     let info = Client::open(url)?.get_connection_info().clone();
     let settings = info.redis_settings().clone();
     let settings = settings.set_protocol(ProtocolVersion::RESP3);
+    #[cfg(any(feature = "rustls-native-roots", feature = "rustls-webpki-roots"))]
+    if matches!(info.addr(), redis::ConnectionAddr::TcpTls { .. }) {
+        // Where several implementations are compiled in and none is chosen, rustls would panic.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
     Client::open(info.set_redis_settings(settings))
 }
 
 async fn keep(
-    dialer: Dialer,
+    dialer: RedisDialer,
     state: watch::Sender<LinkState>,
     mut suspects: mpsc::UnboundedReceiver<u64>,
 ) {

@@ -5,14 +5,14 @@ use std::sync::LazyLock;
 use redis::Cmd;
 
 /// A script, which Redis knows by its hash once it is loaded.
-pub(crate) struct Script {
+pub(crate) struct RedisScript {
     code: &'static str,
     hash: LazyLock<String>,
 }
 
 macro_rules! script {
     ($file:literal) => {
-        Script {
+        RedisScript {
             code: include_str!($file),
             hash: LazyLock::new(|| {
                 redis::Script::new(include_str!($file))
@@ -23,16 +23,16 @@ macro_rules! script {
     };
 }
 
-pub(crate) static APPEND: Script = script!("scripts/append.lua");
-pub(crate) static OPEN: Script = script!("scripts/open.lua");
-pub(crate) static PAGE: Script = script!("scripts/page.lua");
-pub(crate) static AUDIT: Script = script!("scripts/audit.lua");
-pub(crate) static SOURCE: Script = script!("scripts/source.lua");
+pub(crate) static APPEND: RedisScript = script!("scripts/append.lua");
+pub(crate) static OPEN: RedisScript = script!("scripts/open.lua");
+pub(crate) static PAGE: RedisScript = script!("scripts/page.lua");
+pub(crate) static AUDIT: RedisScript = script!("scripts/audit.lua");
+pub(crate) static SOURCE: RedisScript = script!("scripts/source.lua");
 
 /// All scripts.
-pub(crate) static ALL: [&Script; 5] = [&APPEND, &OPEN, &PAGE, &AUDIT, &SOURCE];
+pub(crate) static ALL: [&RedisScript; 5] = [&APPEND, &OPEN, &PAGE, &AUDIT, &SOURCE];
 
-impl Script {
+impl RedisScript {
     /// Begins a call with the keys; the arguments are to be added.
     pub(crate) fn call(&self, keys: &[&str]) -> Cmd {
         let mut command = redis::cmd("EVALSHA");

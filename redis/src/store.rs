@@ -13,13 +13,13 @@ use wsio_events::{
 use crate::{
     RedisLogsBuilder,
     channels::{Channels, Following},
-    engine::Engine,
+    engine::RedisEngine,
     error::CallError,
     keys::LogKeys,
-    link::{self, Link},
+    link::{self, RedisLink},
     reply::Appended,
     script,
-    tail::Tail,
+    tail::RedisTail,
 };
 
 /// Keeps the events of logs in Redis, or in an engine with the same commands such as Valkey.
@@ -31,10 +31,10 @@ use crate::{
 pub struct RedisStore(Arc<Hub>);
 
 struct Hub {
-    engine: Arc<Engine>,
+    engine: Arc<RedisEngine>,
     channels: Arc<Channels>,
     /// Held for its tasks, which end with it.
-    _tail: Tail,
+    _tail: RedisTail,
     prefix: String,
     address: String,
     window: WindowLimits,
@@ -47,12 +47,12 @@ impl RedisStore {
         let address = client.get_connection_info().addr().to_string();
         let time = options.timeout;
         let nothing = Arc::new(|_: &[Value]| {});
-        let commands = Link::new(client.clone(), time, &script::ALL, nothing);
+        let commands = RedisLink::new(client.clone(), time, &script::ALL, nothing);
         let deadline = Instant::now() + time.min(Duration::from_secs(1 << 30));
         let cannot = CallError::into_store;
         commands.first(deadline).await.map_err(cannot)?;
 
-        let engine = Arc::new(Engine::new(commands, options.limits, time));
+        let engine = Arc::new(RedisEngine::new(commands, options.limits, time));
         let process = std::hash::BuildHasher::hash_one(
             &std::collections::hash_map::RandomState::new(),
             std::process::id(),
@@ -60,8 +60,8 @@ impl RedisStore {
         let (channels, work) = Channels::new(&options.prefix, process);
         let receiver = Arc::clone(&channels);
         let pushes = Arc::new(move |message: &[Value]| receiver.receive(message));
-        let tail = Link::new(client, time, &[], pushes);
-        let tail = Tail::new(&channels, tail, &engine, work, options.probe);
+        let tail = RedisLink::new(client, time, &[], pushes);
+        let tail = RedisTail::new(&channels, tail, &engine, work, options.probe);
         channels.first(&engine).await.map_err(cannot)?;
         Ok(Self(Arc::new(Hub {
             engine,
@@ -140,7 +140,7 @@ impl RedisLog {
 }
 
 impl FollowedLog {
-    fn engine(&self) -> &Engine {
+    fn engine(&self) -> &RedisEngine {
         &self.hub.engine
     }
 

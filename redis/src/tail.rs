@@ -16,10 +16,10 @@ use tokio::{
 use wsio_events::PageLimits;
 
 use crate::{
-    channels::{Change, Channels, TailWork, confirm},
-    engine::Engine,
+    channels::{ChannelChange, Channels, TailWork, confirm},
+    engine::RedisEngine,
     follower::Follower,
-    link::{Link, LinkConnection},
+    link::{LinkConnection, RedisLink},
 };
 
 /// The number of channels in one command.
@@ -41,15 +41,15 @@ const PAGE: PageLimits = PageLimits {
 };
 
 /// The connection of the tail, and the tasks that serve it. They end with this.
-pub(crate) struct Tail {
+pub(crate) struct RedisTail {
     tasks: [JoinHandle<()>; 2],
 }
 
-impl Tail {
+impl RedisTail {
     pub(crate) fn new(
         channels: &Arc<Channels>,
-        link: Link,
-        engine: &Arc<Engine>,
+        link: RedisLink,
+        engine: &Arc<RedisEngine>,
         work: TailWork,
         probe: Duration,
     ) -> Self {
@@ -75,14 +75,14 @@ impl Tail {
     }
 }
 
-impl Drop for Tail {
+impl Drop for RedisTail {
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
 /// Reads what a log misses.
-async fn read(engine: &Engine, follower: &Follower) {
+async fn read(engine: &RedisEngine, follower: &Follower) {
     while follower.begin_reading() {
         while let Some(after) = follower.newest() {
             match engine.page(&follower.keys, after, PAGE).await {
@@ -103,13 +103,13 @@ async fn read(engine: &Engine, follower: &Follower) {
 
 struct TailSession {
     channels: Arc<Channels>,
-    link: Link,
-    engine: Arc<Engine>,
+    link: RedisLink,
+    engine: Arc<RedisEngine>,
     probe: Duration,
 }
 
 impl TailSession {
-    async fn run(self, mut changes: mpsc::UnboundedReceiver<Change>) {
+    async fn run(self, mut changes: mpsc::UnboundedReceiver<ChannelChange>) {
         let mut waiting = Vec::new();
         while let Some(connected) = self.link.up().await {
             let generation = connected.generation;
@@ -127,8 +127,8 @@ impl TailSession {
     async fn serve(
         &self,
         mut connected: LinkConnection,
-        changes: &mut mpsc::UnboundedReceiver<Change>,
-        waiting: &mut Vec<Change>,
+        changes: &mut mpsc::UnboundedReceiver<ChannelChange>,
+        waiting: &mut Vec<ChannelChange>,
     ) {
         for batch in self.channels.names().chunks(BATCH) {
             if !self.subscribe(&mut connected, batch, true).await {
@@ -157,7 +157,7 @@ impl TailSession {
     }
 
     /// Subscribes to the channels that have a log, and unsubscribes from those that have none.
-    async fn reconcile(&self, connected: &mut LinkConnection, changes: &[Change]) -> bool {
+    async fn reconcile(&self, connected: &mut LinkConnection, changes: &[ChannelChange]) -> bool {
         let (wanted, unwanted) = self.channels.split(changes);
         self.subscribe(connected, &wanted, true).await
             && self.subscribe(connected, &unwanted, false).await

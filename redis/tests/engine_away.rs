@@ -1,246 +1,25 @@
-//! An engine that is away, slow, full, another, or that has lost something.
+//! An engine that is away, slow, full, or that refuses.
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    io::Write,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use support::{
-    Proxy, RedisServer, SOON, connect, eventually, eventually_async, expect_numbers, is_silent,
-    next, next_number, options,
+    Proxy, RedisServer, SOON, append_surely as append, chain, connect, eventually,
+    eventually_async, expect_numbers, is_silent, next_number, options,
 };
 use wsio::sse::SseEvent;
 use wsio_events::{AppendError, EventLog};
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
-
-/// Appends an event with this number as its data, and returns its id. It has a key of its own, so
-/// that it is sent again where a connection is lost.
-async fn append(log: &EventLog, number: u64) -> String {
-    static KEYS: AtomicU64 = AtomicU64::new(0);
-    let key = format!("append {}", KEYS.fetch_add(1, Ordering::Relaxed));
-    let event = SseEvent::new(number.to_string());
-    log.append_once(&key, event).await.unwrap().to_string()
-}
 
 async fn refused(log: &EventLog) -> AppendError {
     let error = log.append(SseEvent::new("lost")).await.unwrap_err();
     assert!(!error.is_uncertain(), "{}", chain(&error));
     error
-}
-
-#[tokio::test]
-async fn d3_a_restart_that_loses_nothing_tells_nobody_anything() {
-    let mut redis = RedisServer::with_append_only_file();
-    let (one, other) = (connect(&redis).await, connect(&redis).await);
-    let (log, elsewhere) = (one.open("a").await.unwrap(), other.open("a").await.unwrap());
-    let begin = log.newest().to_string();
-    let mut live = elsewhere.subscribe(None);
-    let mut slow = log.subscribe(Some(&begin));
-    for number in 0..5 {
-        append(&log, number).await;
-    }
-    expect_numbers(&mut live, 0..5).await;
-    let seen = log.newest();
-    redis.kill();
-    redis.launch_again();
-    for number in 5..10 {
-        append(&elsewhere, number).await;
-    }
-    assert!(log.newest().epoch > seen.epoch || elsewhere.newest().epoch > seen.epoch);
-    expect_numbers(&mut live, 5..10).await;
-    expect_numbers(&mut slow, 0..10).await;
-    // Nor a client that returns, to whichever server.
-    for log in [
-        &log,
-        &elsewhere,
-        &connect(&redis).await.open("a").await.unwrap(),
-    ] {
-        expect_numbers(&mut log.subscribe(Some(&seen.to_string())), 5..10).await;
-    }
-    assert!(is_silent(&mut live) && is_silent(&mut slow));
-}
-
-#[tokio::test]
-async fn d5_a_log_without_events_survives_a_restart() {
-    let mut redis = RedisServer::with_append_only_file();
-    let logs = connect(&redis).await;
-    let log = logs.open("a").await.unwrap();
-    let mut live = log.subscribe(None);
-    redis.kill();
-    redis.launch_again();
-    append(&log, 0).await;
-    assert_eq!(next_number(&mut live).await, 0);
-}
-
-#[tokio::test]
-async fn d5_a_restart_that_loses_everything_is_told_to_all() {
-    let mut redis = RedisServer::start();
-    let (one, other) = (connect(&redis).await, connect(&redis).await);
-    let (log, elsewhere) = (one.open("a").await.unwrap(), other.open("a").await.unwrap());
-    let begin = log.newest().to_string();
-    let mut live = elsewhere.subscribe(None);
-    for number in 0..5 {
-        append(&log, number).await;
-    }
-    expect_numbers(&mut live, 0..5).await;
-    let seen = log.newest().to_string();
-    redis.kill();
-    redis.launch_again();
-    append(&log, 5).await;
-    assert!(next(&mut live).await.is_err());
-    assert_eq!(next_number(&mut live).await, 5);
-    let newcomer = connect(&redis).await.open("a").await.unwrap();
-    for (id, log) in [(&begin, &newcomer), (&seen, &newcomer), (&seen, &elsewhere)] {
-        let mut returns = log.subscribe(Some(id));
-        assert!(next(&mut returns).await.is_err(), "{id}");
-        assert_eq!(next_number(&mut returns).await, 5);
-    }
-    // A server still has in memory what the engine has lost.
-    let mut returns = elsewhere.subscribe(Some(&begin));
-    expect_numbers(&mut returns, 0..5).await;
-    assert!(next(&mut returns).await.is_err());
-    assert_eq!(next_number(&mut returns).await, 5);
-}
-
-#[tokio::test]
-async fn d5_a_flushed_log_is_told_to_all_but_goes_on() {
-    let redis = RedisServer::start();
-    let logs = connect(&redis).await;
-    let log = logs.open("a").await.unwrap();
-    let empty = logs.open("b").await.unwrap();
-    let (mut live, mut waiting) = (log.subscribe(None), empty.subscribe(None));
-    append(&log, 0).await;
-    assert_eq!(next_number(&mut live).await, 0);
-    redis.command("FLUSHALL");
-    for (log, subscription) in [(&log, &mut live), (&empty, &mut waiting)] {
-        append(log, 1).await;
-        assert!(next(subscription).await.is_err());
-        assert_eq!(next_number(subscription).await, 1);
-        append(log, 2).await;
-        assert_eq!(next_number(subscription).await, 2);
-    }
-}
-
-/// What LOGS.md found: a replica is promoted without the last two events that were acknowledged,
-/// and numbers on. Exactly those who have seen them are told.
-#[tokio::test]
-async fn d5_a_promoted_replica_that_lacks_events_is_noticed_by_exactly_those_beyond() {
-    let (mut master, replica) = (RedisServer::start(), RedisServer::start());
-    let proxy = Proxy::to(master.port).await;
-    let (one, other) = (
-        options(&proxy.url()).connect().await.unwrap(),
-        options(&proxy.url()).connect().await.unwrap(),
-    );
-    let (log, elsewhere) = (one.open("a").await.unwrap(), other.open("a").await.unwrap());
-    let mut ids = Vec::new();
-    for number in 0..3 {
-        ids.push(append(&log, number).await);
-    }
-    replica.replicate(&master);
-    let mut behind = log.subscribe(Some(&ids[0]));
-    assert_eq!(next_number(&mut behind).await, 1);
-    let mut exact = log.subscribe(Some(&ids[2]));
-    replica.command("REPLICAOF NO ONE");
-    for number in 3..5 {
-        ids.push(append(&log, number).await);
-    }
-    let mut beyond = elsewhere.subscribe(Some(&ids[2]));
-    expect_numbers(&mut beyond, 3..5).await;
-    proxy.retarget(replica.port);
-    master.kill();
-    for number in 5..8 {
-        append(&log, number).await;
-    }
-    // Those beyond the fork.
-    eventually_async(|| log.newest() == elsewhere.newest() && log.newest().number == 3).await;
-    assert!(next(&mut beyond).await.is_err());
-    expect_numbers(&mut beyond, 5..8).await;
-    for id in &ids[3..] {
-        for log in [&log, &elsewhere] {
-            let mut returns = log.subscribe(Some(id));
-            assert!(next(&mut returns).await.is_err(), "{id}");
-            expect_numbers(&mut returns, 5..8).await;
-        }
-    }
-    // And nobody else: they had not seen what is lost.
-    assert_eq!(next_number(&mut behind).await, 2);
-    for subscription in [
-        &mut behind,
-        &mut exact,
-        &mut elsewhere.subscribe(Some(&ids[2])),
-    ] {
-        expect_numbers(subscription, 5..8).await;
-        assert!(is_silent(subscription));
-    }
-}
-
-/// The run id of a process is no proof: here it is the same one before and after.
-#[tokio::test]
-async fn d5_a_server_that_was_a_replica_for_a_moment_is_another() {
-    let (first, second) = (RedisServer::start(), RedisServer::start());
-    let logs = connect(&first).await;
-    let log = logs.open("a").await.unwrap();
-    let mut live = log.subscribe(None);
-    append(&log, 0).await;
-    second.replicate(&first);
-    second.command("REPLICAOF NO ONE");
-    append(&log, 1).await;
-    expect_numbers(&mut live, 0..2).await;
-    first.replicate(&second);
-    first.command("REPLICAOF NO ONE");
-    append(&log, 2).await;
-    assert!(next(&mut live).await.is_err());
-    assert_eq!(next_number(&mut live).await, 2);
-}
-
-/// Without another process: the log itself is older than what was seen of it.
-#[tokio::test]
-async fn d5_an_older_history_in_the_same_engine_is_noticed() {
-    let redis = RedisServer::start();
-    let logs = connect(&redis).await;
-    let (log, silent) = (logs.open("a").await.unwrap(), logs.open("b").await.unwrap());
-    for log in [&log, &silent] {
-        append(log, 0).await;
-    }
-    let (mut live, mut other) = (log.subscribe(None), silent.subscribe(None));
-    for name in ["a", "b"] {
-        for key in ["events", "meta"] {
-            redis.command(&format!("COPY wsio:{{{name}}}:{key} old-{name}-{key}"));
-        }
-    }
-    for (log, live) in [(&log, &mut live), (&silent, &mut other)] {
-        append(log, 1).await;
-        assert_eq!(next_number(live).await, 1);
-    }
-    for name in ["a", "b"] {
-        for key in ["events", "meta"] {
-            redis.command(&format!(
-                "COPY old-{name}-{key} wsio:{{{name}}}:{key} REPLACE"
-            ));
-        }
-    }
-    append(&log, 2).await;
-    assert!(next(&mut live).await.is_err());
-    assert_eq!(next_number(&mut live).await, 2);
-    // Another server knows nothing of what was lost; the comparison tells it.
-    eventually_async(|| redis.command("HEXISTS wsio:{b}:meta lost") == redis::Value::Int(1)).await;
-    let newcomer = connect(&redis).await.open("b").await.unwrap();
-    append(&newcomer, 2).await;
-    assert!(next(&mut other).await.is_err());
-    assert_eq!(next_number(&mut other).await, 2);
 }
 
 #[tokio::test]
@@ -372,6 +151,13 @@ async fn d5_a_full_engine_refuses_and_goes_on_when_there_is_room() {
 
 #[tokio::test]
 async fn d5_a_wrong_password_is_a_clear_error_without_the_password() {
+    let lines = LogLines::default();
+    let written = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || written.clone())
+        .finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
     let redis = RedisServer::with("--requirepass right-secret");
     let wrong = format!(
         "redis://:wrong-secret@127.0.0.1:{}/0?token=q-secret",
@@ -406,6 +192,25 @@ async fn d5_a_wrong_password_is_a_clear_error_without_the_password() {
     let logs = wsio_events::EventLogs::with_store(store);
     append(&logs.open("a").await.unwrap(), 0).await;
     assert!(!format!("{logs:?}").contains("secret"));
+    let lines = lines.0.lock().unwrap();
+    let lines = String::from_utf8_lossy(&lines);
+    assert!(lines.contains("Redis cannot be reached"), "{lines}");
+    assert!(!lines.contains("secret"), "{lines}");
+}
+
+/// What is logged.
+#[derive(Clone, Default)]
+struct LogLines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for LogLines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 #[tokio::test]
@@ -506,6 +311,8 @@ async fn d5_a_wedged_tail_is_found_and_replaced() {
     assert_eq!(next_number(&mut live).await, 1);
     append(&other, 2).await;
     assert_eq!(next_number(&mut live).await, 2);
+    // Both connections are new.
+    eventually_async(|| proxy.accepted() >= 4).await;
 }
 
 /// The commands go to the new master, the tail still hangs on the old one.
@@ -526,6 +333,8 @@ async fn d5_a_tail_on_another_server_than_the_commands_is_found_and_replaced() {
     let other = connect(&second).await.open("a").await.unwrap();
     append(&other, 1).await;
     assert_eq!(next_number(&mut live).await, 1);
+    // Both connections are new.
+    eventually_async(|| proxy.accepted() >= 4).await;
 }
 
 /// A message that is lost although both connections are well is found by the comparison.
@@ -550,6 +359,26 @@ async fn d5_a_lost_message_is_noticed() {
         }
     });
     noticed.await.unwrap();
+}
+
+/// Redis does what it is told before it can fail; a stream that others have written to is none.
+#[tokio::test]
+async fn d5_a_log_that_others_have_written_to_answers_with_errors_and_never_with_half_an_append() {
+    let redis = RedisServer::start();
+    let logs = connect(&redis).await;
+    redis.command("SET wsio:{b}:meta text");
+    assert!(logs.open("b").await.is_err());
+    let log = logs.open("a").await.unwrap();
+    append(&log, 0).await;
+    redis.command("RENAME wsio:{a}:events kept");
+    redis.command("SET wsio:{a}:events text");
+    let error = refused(&log).await;
+    assert!(chain(&error).contains("WRONGTYPE"), "{}", chain(&error));
+    assert_eq!(log.newest().number, 1);
+    redis.command("RENAME kept wsio:{a}:events");
+    append(&log, 1).await;
+    expect_numbers(&mut log.subscribe_from_oldest(), 0..2).await;
+    assert_eq!(log.newest().number, 2);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ const SECTIONS: [(char, &[u32]); 5] = [
     ('e', &[1, 2, 3, 4, 5, 6, 7, 8]),
     ('b', &[1, 2, 3, 4, 5, 6]),
     ('s', &[1, 2, 3, 4]),
-    ('r', &[1, 2, 3, 4, 5, 6, 7]),
+    ('r', &[1, 2, 3, 4, 5, 6, 7, 8]),
 ];
 
 /// The promises that one target alone keeps: a page accepts no connections, and only a browser
@@ -34,7 +34,7 @@ fn every_promise_has_a_test_on_each_target() {
 }
 
 /// What a network has a part in is tested over both transports on each target, but for what only
-/// one of them has: R4 is WebSocket's, R5 is HTTP's.
+/// one of them has: R4 and R8 are WebSocket's, R5 is HTTP's.
 #[test]
 fn event_sources_are_tested_over_both_transports() {
     let mut over_both = BTreeSet::new();
@@ -42,7 +42,11 @@ fn event_sources_are_tested_over_both_transports() {
         over_both.extend(in_over_both(text).filter_map(number));
     });
     assert_eq!(over_both, ["r1", "r2", "r3", "r6", "r7"].map(owned).into());
-    for (file, expected) in [("source_ws", "r4"), ("source_http", "r5")] {
+    for (file, expected) in [
+        ("source_ws", "r4"),
+        ("source_http", "r5"),
+        ("source_upstream", "r8"),
+    ] {
         let kept: BTreeSet<_> = promises(&read(&format!("tests/suite/{file}.rs"))).collect();
         assert!(kept.contains(expected), "{file} has no test of {expected}");
     }

@@ -10,9 +10,13 @@ use crate::{Failure, path, setup};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Runs it once, in a headless Chromium and natively, and fails unless both ends see what they
-    /// should
+    /// should; then once more with three servers, which are killed meanwhile
     #[arg(long)]
     check: bool,
+    /// The number of servers; more than one keep the events in a redis-server, which is installed,
+    /// and the page can kill them
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=9))]
+    servers: u8,
     /// The address to serve on
     #[arg(long)]
     addr: Option<String>,
@@ -21,6 +25,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     setup::wasm_target()?;
     let chromium = args.check.then(setup::chromium).transpose()?;
+    if args.check || args.servers > 1 {
+        setup::redis()?;
+    }
     let target = Metadata::read()?.target_folder();
     let page = target.join("demo");
     let wasm = target.join("wasm32-unknown-unknown/release/wsio_demo_page.wasm");
@@ -40,11 +47,20 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(addr) = &args.addr {
         demo = demo.arg("--addr").arg(addr);
     }
-    if let Some(chromium) = chromium {
-        demo = demo.args("--check --chromium").arg(chromium);
-    }
-    step(4, "the demonstration", &demo)
+    let Some(chromium) = chromium else {
+        let servers = args.servers.to_string();
+        return step(4, "the demonstration", &demo.arg("--servers").arg(servers));
+    };
+    let check = demo.args("--check --chromium").arg(chromium);
+    step(4, "the demonstration", &check)?;
+    let servers = args.servers.max(SEVERAL).to_string();
+    let check = check.arg("--servers").arg(&servers);
+    println!("\nand with {servers} servers\n      {check}");
+    check.run()
 }
+
+/// The number of servers in a check.
+const SEVERAL: u8 = 3;
 
 fn step(number: u32, about: &str, command: &Command) -> Result<(), Failure> {
     println!("\n[{number}/4] {about}\n      {command}");

@@ -49,8 +49,7 @@ impl Need {
     }
 }
 
-const NATIVE: &str =
-    "--features tokio-io,futures-io,json,cbor,http,rustls-webpki-roots,rustls-native-roots";
+const NATIVE: &str = "--features tokio-io,futures-io,json,cbor,http,rustls-webpki-roots,rustls-native-roots,wsio-events/disk";
 const WASM: &str = "--target wasm32-unknown-unknown --features tokio-io,futures-io,json,cbor,http";
 /// Mode variables that exclude each other start so.
 const MODE: &str = "WASM_BINDGEN_USE_";
@@ -217,9 +216,12 @@ fn features(metadata: &Metadata) -> Vec<Command> {
             let clippy = |case| Command::cargo("clippy -p wsio").args(target).args(case);
             cases.iter().map(move |case| clippy(case))
         });
-    let redis = Command::cargo("clippy -p wsio-redis --all-features --all-targets");
+    let others = [
+        "clippy -p wsio-redis --all-features --all-targets",
+        "clippy -p wsio-events --all-targets",
+    ];
     cases
-        .chain([redis])
+        .chain(others.map(Command::cargo))
         .map(|command| command.args("-- -D warnings"))
         .collect()
 }

@@ -5,11 +5,13 @@
 //! closed cleanly at the end. Whoever runs it watches through [`Report`], and gets an [`Outcome`]
 //! that says what was seen.
 
+pub mod chat;
 mod error;
 pub mod events;
 mod outcome;
 mod pattern;
 mod report;
+pub mod servers;
 mod talk;
 mod transfer;
 

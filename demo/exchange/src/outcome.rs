@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::events::Transport;
+use crate::{chat::ChatFigures, events::Transport};
 
 /// A step of the exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -157,6 +157,9 @@ pub struct Outcome {
     /// The page's panel of events over each transport; empty where there is none.
     #[serde(default)]
     pub panel: Vec<EventFigures>,
+    /// The page's chat, where it was asked for.
+    #[serde(default)]
+    pub chat: Option<ChatFigures>,
 }
 
 impl Outcome {

@@ -1,8 +1,10 @@
-//! The page of the demo: the exchange in a browser, a line to talk over, and a log of events.
+//! The page of the demo: the exchange in a browser, a line to talk over, a log of events, and servers
+//! that can be killed.
 //!
 //! On any other target this crate is empty.
 #![cfg(all(target_family = "wasm", target_os = "unknown"))]
 
+mod chat;
 mod check;
 mod dom;
 mod events;
@@ -23,7 +25,7 @@ use self::{log::Log, view::View};
 /// The number of entries the log keeps.
 const ENTRIES: u32 = 500;
 
-/// Begins: connects the line, follows the events, and runs the exchange.
+/// Begins: connects the line, follows the events, joins the chat, and runs the exchange.
 ///
 /// # Errors
 ///
@@ -36,7 +38,13 @@ pub fn start() -> Result<(), JsValue> {
     line::start(&server, &log)?;
     let client = client();
     events::start(&server, &format!("{client}panel"))?;
+    let figures = chat::start(&server, &format!("{client}chat"))?;
 
+    let query = location.search()?;
+    if check::is_asked(&query, "check=servers") {
+        spawn_local(check::rehearse(figures));
+        return Ok(());
+    }
     let exchange = Exchange {
         plan: Plan {
             client: format!("{client}exchange"),
@@ -44,7 +52,7 @@ pub fn start() -> Result<(), JsValue> {
         },
         view: View::new(log)?,
         button: dom::element("run")?,
-        check: check::is_asked(&location.search()?),
+        check: check::is_asked(&query, "check"),
     };
     let clicks = dom::clicks(&exchange.button)?;
     spawn_local(exchange.run(clicks));

@@ -11,6 +11,8 @@ use crate::dom;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Way {
     Sent,
+    /// Sent, and seen to have arrived.
+    Confirmed,
     Received,
     Note,
     Trouble,
@@ -21,6 +23,7 @@ impl Way {
     fn parts(self) -> (&'static str, &'static str) {
         match self {
             Self::Sent => ("sent", "→"),
+            Self::Confirmed => ("confirmed", "✓"),
             Self::Received => ("received", "←"),
             Self::Note => ("note", "·"),
             Self::Trouble => ("trouble", "!"),
@@ -73,17 +76,18 @@ impl Log {
     /// Adds an entry. `from` says in a word which part of the page it is about.
     pub(crate) fn write(&self, way: Way, from: &str, text: &str) {
         // The elements are made by names that are valid ones, so nothing here fails.
-        let _ = self.try_write(way, from, text);
+        let _ = self.entry(way, from, text);
     }
 
-    fn try_write(&self, way: Way, from: &str, text: &str) -> Result<(), JsValue> {
+    /// Adds an entry, which may become another one.
+    pub(crate) fn entry(&self, way: Way, from: &str, text: &str) -> Result<Entry, JsValue> {
         let (name, mark) = way.parts();
         let entry = dom::document()?.create_element("p")?;
         entry.set_attribute("data-way", name)?;
         let time = format!("{:.3} s", self.clock.now() / 1e3);
         append(&entry, "time", "", &time)?;
         append(&entry, "span", "from", from)?;
-        append(&entry, "span", "way", mark)?;
+        let mark = append(&entry, "span", "way", mark)?;
         append(&entry, "span", "text", text)?;
 
         self.list.append_child(&entry)?;
@@ -96,14 +100,31 @@ impl Log {
         if self.is_at_end.get() {
             self.list.set_scroll_top(self.list.scroll_height());
         }
-        Ok(())
+        Ok(Entry { entry, mark })
     }
 }
 
-fn append(entry: &Element, kind: &str, class: &str, text: &str) -> Result<(), JsValue> {
+/// An entry of a log.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    entry: Element,
+    mark: Element,
+}
+
+impl Entry {
+    /// Changes what it is about.
+    pub(crate) fn turn(&self, way: Way) {
+        let (name, mark) = way.parts();
+        // Cannot fail: the name is a valid one.
+        let _ = self.entry.set_attribute("data-way", name);
+        self.mark.set_text_content(Some(mark));
+    }
+}
+
+fn append(entry: &Element, kind: &str, class: &str, text: &str) -> Result<Element, JsValue> {
     let part = dom::document()?.create_element(kind)?;
     part.set_class_name(class);
     part.set_text_content(Some(text));
     entry.append_child(&part)?;
-    Ok(())
+    Ok(part)
 }

@@ -1,6 +1,7 @@
 //! A disk that is full.
 
 use std::{
+    collections::HashSet,
     fs,
     path::Path,
     process::Command,
@@ -9,9 +10,9 @@ use std::{
 
 use tokio::time::sleep;
 use wsio::sse::SseEvent;
-use wsio_events::{EventLogs, Limits};
+use wsio_events::{EventId, EventLog, EventLogs, Limits};
 
-use crate::support::{TestDir, append, causes, kept, next_data, open, texts};
+use crate::support::{TestDir, append, causes, kept, next_data, open};
 
 /// A small file system, if this process may mount one.
 struct SmallDisk<'a>(&'a Path);
@@ -49,6 +50,7 @@ async fn d5_a_full_disk_refuses_events_and_loses_none() {
     let log = logs.open("job").await.unwrap();
     let mut watching = log.subscribe(None);
     let mut expected = Vec::new();
+    let mut uncertain = HashSet::new();
     for round in 0..5 {
         // Room for some more.
         let used = fs::metadata(dir.file()).unwrap().len();
@@ -68,8 +70,10 @@ async fn d5_a_full_disk_refuses_events_and_loses_none() {
                     refused += 1;
                     let causes = causes(&error);
                     assert!(causes.contains("the disk is full"), "{causes}");
-                    assert!(!error.is_uncertain(), "{causes}");
                     assert!(start.elapsed() < Duration::from_secs(5));
+                    if error.is_uncertain() {
+                        uncertain.insert(data);
+                    }
                 }
             }
         }
@@ -83,22 +87,37 @@ async fn d5_a_full_disk_refuses_events_and_loses_none() {
         expected.push(data);
     }
     assert!(expected.len() > 20, "{}", expected.len());
-    for data in &expected {
-        assert!(next_data(&mut watching).await == *data, "{}", &data[..10]);
+    println!(
+        "{} acknowledged, {} uncertain",
+        expected.len(),
+        uncertain.len()
+    );
+    let mut certain = expected.iter();
+    while certain.len() > 0 {
+        let data = next_data(&mut watching).await;
+        if !uncertain.contains(&data) {
+            assert!(Some(&data) == certain.next(), "{}", &data[..10]);
+        }
     }
-    assert!(texts(&kept(&log).await) == expected);
+    let without_uncertain = |kept: Vec<(EventId, String)>| {
+        let texts = kept.into_iter().map(|(_, data)| data);
+        texts
+            .filter(|it| !uncertain.contains(it))
+            .collect::<Vec<_>>()
+    };
+    assert!(without_uncertain(kept(&log).await) == expected);
     drop((watching, log, logs));
 
     let logs: EventLogs = open(&dir, Limits::new().bytes(1 << 30));
     let log = logs.open("job").await.unwrap();
-    assert!(texts(&kept(&log).await) == expected);
+    assert!(without_uncertain(kept(&log).await) == expected);
     append(&log, "after a restart").await;
 }
 
-async fn resume(log: &wsio_events::EventLog, data: &str) {
+/// Appends an event under a key, as whoever cannot know does.
+async fn resume(log: &EventLog, data: &str) {
     let start = Instant::now();
-    while let Err(error) = log.append(SseEvent::new(data)).await {
-        assert!(!error.is_uncertain(), "{}", causes(&error));
+    while let Err(error) = log.append_once(data, SseEvent::new(data)).await {
         assert!(
             start.elapsed() < Duration::from_secs(20),
             "{}",
@@ -109,7 +128,7 @@ async fn resume(log: &wsio_events::EventLog, data: &str) {
 }
 
 fn remount(path: &Path) {
-    let options = ["-o", "remount,size=64m"];
+    let options = ["-o", "remount,size=10m"];
     let output = Command::new("mount").args(options).arg(path).output();
     assert!(output.unwrap().status.success());
 }

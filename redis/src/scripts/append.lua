@@ -3,14 +3,15 @@
 --
 -- KEYS: events, meta, and the key of the event, if it has one.
 -- ARGV: body, channel, epoch and number of the newest event that the caller has seen, and limits:
---       events, bytes, age in ms or 0, memory in ms, bytes of the largest body in a message.
+--       events, bytes, age in ms or 0, memory in ms, the time in ms for which a log is remembered of
+--       which there is no event, bytes of the largest body in a message.
 -- Returns the id, and unless it was appended before, its predecessor if that is not the number
 -- before it in the epoch.
 local events, meta, once = KEYS[1], KEYS[2], KEYS[3]
 local body, channel = ARGV[1], ARGV[2]
 local seen_epoch, seen_number = tonumber(ARGV[3]), tonumber(ARGV[4])
 local max_events, max_bytes, age = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local memory, max_message = ARGV[8], tonumber(ARGV[9])
+local memory, idle, max_message = ARGV[8], ARGV[9], tonumber(ARGV[10])
 
 if once then
   local id = redis.call('GET', once)
@@ -25,6 +26,9 @@ local micros = clock[1] * 1000000 + clock[2]
 local millis = math.floor(micros / 1000)
 -- Another one at each start of a server, and at each promotion of a replica.
 local run = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+if not run then
+  return redis.error_reply('ERR INFO replication has no master_replid')
+end
 local found = redis.call('HMGET', meta, 'run', 'epoch', 'number', 'bytes', 'lost')
 local epoch, number, bytes = tonumber(found[2]), tonumber(found[3]), tonumber(found[4])
 local lost = tonumber(found[5]) or 0
@@ -59,7 +63,7 @@ while kept > 1 and (kept > max_events or bytes > max_bytes or age > 0) do
   local dropped = 0
   for _, entry in ipairs(redis.call('XRANGE', events, '-', '+', 'COUNT', count)) do
     local fields, left = entry[2], kept - dropped
-    local is_old = age > 0 and fields[4] + age < millis
+    local is_old = age > 0 and (tonumber(fields[4]) or 0) + age < millis
     if left == 1 or not (left > max_events or bytes > max_bytes or is_old) then
       break
     end
@@ -79,7 +83,7 @@ if once then
 end
 if age > 0 then
   redis.call('PEXPIRE', events, age)
-  redis.call('PEXPIRE', meta, age * 2)
+  redis.call('PEXPIRE', meta, idle)
 elseif number == 1 then
   redis.call('PERSIST', meta)
 end

@@ -30,7 +30,7 @@ while count < max_events do
   for _, entry in ipairs(entries) do
     local fields = entry[2]
     last = entry[1]
-    if tonumber(fields[4]) >= oldest then
+    if (tonumber(fields[4]) or 0) >= oldest then
       bytes = bytes + #fields[2]
       if count > 0 and bytes > max_bytes then
         return page

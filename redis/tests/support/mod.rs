@@ -4,6 +4,7 @@
 use std::{
     net::{Ipv4Addr, TcpListener},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -221,4 +222,23 @@ pub(crate) async fn expect_numbers(subscription: &mut Subscription, numbers: std
     for number in numbers {
         assert_eq!(next_number(subscription).await, number);
     }
+}
+
+/// An error with its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Appends an event under a key of its own, so that it is sent again where a connection is lost.
+pub(crate) async fn append_surely(log: &EventLog, number: u64) -> String {
+    static KEYS: AtomicU64 = AtomicU64::new(0);
+    let key = format!("append {}", KEYS.fetch_add(1, Ordering::Relaxed));
+    let event = SseEvent::new(number.to_string());
+    log.append_once(&key, event).await.unwrap().to_string()
 }

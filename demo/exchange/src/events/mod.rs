@@ -9,8 +9,9 @@ use std::{pin::pin, time::Duration};
 use futures::future::{self, Either};
 use wsio::sse::Reconnect;
 
-use crate::{EventFigures, Figures, Plan, Report, Step, error::Failure};
+use crate::{EventFigures, Figures, Plan, Report, Step, error::Failure, servers::post};
 
+pub(crate) use self::watch::{LAGGED, SILENCE};
 pub use self::{
     tally::{Place, Run, Tally},
     tick::Tick,
@@ -30,7 +31,7 @@ pub const PER_CONNECTION: u64 = EVENTS / (DROPS + 1);
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// The path of the log.
-const PATH: &str = "/demo/events";
+pub const PATH: &str = "/demo/events";
 
 /// Has the server drop every event connection of a client, without a word.
 ///
@@ -38,16 +39,11 @@ const PATH: &str = "/demo/events";
 ///
 /// The server cannot be reached, or refuses.
 pub async fn drop_connections(server: &str, client: &str) -> Result<(), Failure> {
-    let url = format!("{}{PATH}/drop?client={client}", http(server));
-    let answer = reqwest::Client::new().post(url).send().await;
-    let checked = answer.and_then(reqwest::Response::error_for_status);
-    checked
-        .map(drop)
-        .map_err(|error| Failure::new(error.to_string()))
+    post(&format!("{}{PATH}/drop?client={client}", http(server))).await
 }
 
 /// The address for HTTP of what `url` is for WebSocket.
-fn http(url: &str) -> String {
+pub(crate) fn http(url: &str) -> String {
     url.replacen("ws", "http", 1)
 }
 

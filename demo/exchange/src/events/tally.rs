@@ -51,19 +51,23 @@ pub enum Place {
 
 impl Tally {
     /// The server says that it does not have what comes next.
-    pub(super) fn tell(&mut self) {
+    pub(crate) fn tell(&mut self) {
         self.is_told = true;
     }
 
     /// Takes the next event.
     pub fn add(&mut self, tick: &Tick) -> Place {
+        self.add_number(tick.log, tick.number)
+    }
+
+    /// Takes the next event, which has a number in a log.
+    pub(crate) fn add_number(&mut self, log: u64, number: u64) -> Place {
         let is_told = std::mem::take(&mut self.is_told);
         self.received += 1;
-        let number = tick.number;
         let run = match &mut self.run {
-            Some(run) if run.log == tick.log => run,
+            Some(run) if run.log == log => run,
             run => {
-                let before = run.replace(Run::begun_by(tick));
+                let before = run.replace(Run::begun_by(log, number));
                 return before.map_or(Place::Next, |before| {
                     self.anew += 1;
                     self.forgotten += number.saturating_sub(1);
@@ -93,11 +97,11 @@ impl Tally {
 }
 
 impl Run {
-    fn begun_by(tick: &Tick) -> Self {
+    fn begun_by(log: u64, number: u64) -> Self {
         Self {
-            log: tick.log,
-            first: tick.number,
-            last: tick.number,
+            log,
+            first: number,
+            last: number,
             received: 1,
         }
     }

@@ -29,7 +29,7 @@ impl Tick {
     }
 
     /// Reads an event; returns `None` if it is of another kind.
-    pub(super) fn from_event(event: &SseEvent) -> Option<serde_json::Result<Self>> {
+    pub(crate) fn from_event(event: &SseEvent) -> Option<serde_json::Result<Self>> {
         (event.name == Self::NAME).then(|| serde_json::from_str(&event.data))
     }
 }

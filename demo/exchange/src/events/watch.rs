@@ -12,10 +12,10 @@ use wsio::sse::{
 use super::{PATH, Place, Tally, Tick, http};
 
 /// The event that tells of a server that does not have what was asked for.
-const LAGGED: &str = "lagged";
+pub(crate) const LAGGED: &str = "lagged";
 
 /// The log brings ten events a second: a connection without any for so long is dead.
-const SILENCE: Duration = Duration::from_secs(10);
+pub(crate) const SILENCE: Duration = Duration::from_secs(10);
 
 /// The transport of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

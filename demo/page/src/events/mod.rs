@@ -1,7 +1,7 @@
 //! The panel of events: the server's log, followed over connections that can be dropped.
 
 mod panel;
-mod words;
+pub(crate) mod words;
 
 use std::{pin::pin, time::Duration};
 

@@ -18,7 +18,7 @@ pub(super) fn opened(after: Option<Duration>, last: Option<u64>) -> String {
 }
 
 /// There is no connection for this reason, and this is the next attempt.
-pub(super) fn waiting(why: &str, attempt: u64, delay: Duration) -> String {
+pub(crate) fn waiting(why: &str, attempt: u64, delay: Duration) -> String {
     format!("{why} Attempt {attempt} in {:.1} s", delay.as_secs_f64())
 }
 
@@ -43,7 +43,7 @@ pub(super) fn event(tick: &Tick, place: Place, age: f64) -> String {
 }
 
 /// What went wrong after `failed` attempts that failed since there was a connection.
-pub(super) fn failure(error: &SourceError, failed: u64) -> String {
+pub(crate) fn failure(error: &SourceError, failed: u64) -> String {
     match error.kind() {
         SourceErrorKind::Network if failed == 0 => "The connection broke off.".to_owned(),
         SourceErrorKind::Network => "The server cannot be reached. Has it stopped?".to_owned(),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use redb::ReadableTable;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     DiskShared,
@@ -19,16 +19,11 @@ use super::{
     file::StoreDirectory,
     now,
     read::read_page,
+    request::{DiskAnswer, DiskRequest, DiskWork},
     schema::{BATCH, META},
     sweep::Sweeper,
 };
-use crate::{
-    AppendError, EventId, LogName, LogTail, NewEvent, PageLimits, PendingWakes, SourceClaim,
-    SourceGrant, StoreError, StoredEvent,
-};
-
-/// The room in the queue: 16 MiB, or 4096 small requests.
-pub(super) const QUEUE_UNITS: usize = 16 << 10;
+use crate::{LogName, LogTail, PageLimits, PendingWakes, SourceGrant, StoreError, StoredEvent};
 
 /// The most requests in a transaction.
 const BATCH_LEN: usize = 1024;
@@ -43,62 +38,11 @@ const CATCH_UP: PageLimits = PageLimits {
     bytes: 1 << 20,
 };
 
-/// Returns the room that a request takes in the queue.
-pub(super) fn request_units(body: usize) -> u32 {
-    let units = (body >> 10).saturating_add(4).min(QUEUE_UNITS);
-    u32::try_from(units).unwrap_or(u32::MAX)
-}
-
-/// A request to the committer.
-#[derive(Debug)]
-pub(super) enum DiskRequest {
-    Work {
-        log: LogName,
-        work: DiskWork,
-        /// Held until the request has been dealt with.
-        room: OwnedSemaphorePermit,
-    },
-    /// Do what was requested before, and close the database.
-    Close,
-}
-
-/// What is to be done with a log.
-#[derive(Debug)]
-pub(super) enum DiskWork {
-    Append {
-        event: NewEvent,
-        reply: oneshot::Sender<Result<EventId, AppendError>>,
-    },
-    Claim {
-        claim: SourceClaim,
-        reply: oneshot::Sender<Result<SourceGrant, StoreError>>,
-    },
-    Advance {
-        claim: SourceClaim,
-        seen: u64,
-        reply: oneshot::Sender<Result<bool, StoreError>>,
-    },
-    Release {
-        claim: SourceClaim,
-        reply: oneshot::Sender<Result<(), StoreError>>,
-    },
-}
-
 /// One request of a batch.
 struct BatchEntry {
     log: LogName,
     work: DiskWork,
     _room: OwnedSemaphorePermit,
-}
-
-/// The answer to a request, given when the batch is committed.
-enum DiskAnswer {
-    Id(EventId),
-    Grant(SourceGrant),
-    GoOn(bool),
-    Released,
-    /// What concerns only this request. Nothing of it is written.
-    Failed(DiskFailure),
 }
 
 /// A committed batch.
@@ -421,37 +365,6 @@ impl Committer {
             let error = failure.into_store_error("idle logs cannot be dropped");
             tracing::error!(%error, cause = ?error, "idle logs were not dropped");
             self.close_broken(error);
-        }
-    }
-}
-
-impl DiskWork {
-    /// Answers a request. It does not matter if nobody waits for the answer any more.
-    fn answer(self, answer: DiskAnswer) {
-        match (self, answer) {
-            (Self::Append { reply, .. }, DiskAnswer::Id(id)) => drop(reply.send(Ok(id))),
-            (Self::Claim { reply, .. }, DiskAnswer::Grant(grant)) => drop(reply.send(Ok(grant))),
-            (Self::Advance { reply, .. }, DiskAnswer::GoOn(go_on)) => drop(reply.send(Ok(go_on))),
-            (Self::Release { reply, .. }, DiskAnswer::Released) => drop(reply.send(Ok(()))),
-            (work, DiskAnswer::Failed(failure)) => {
-                let error = failure.into_store_error("the events cannot be written");
-                work.refuse(&error, false);
-            }
-            (work, _) => work.refuse(&StoreError::new("the request was mistaken"), true),
-        }
-    }
-
-    fn refuse(self, error: &StoreError, is_uncertain: bool) {
-        let error = error.clone();
-        match self {
-            Self::Append { reply, .. } if is_uncertain => {
-                drop(reply.send(Err(AppendError::uncertain(error))));
-            }
-            Self::Append { reply, .. } => drop(reply.send(Err(AppendError::refused(error)))),
-            Self::Claim { reply, .. } => drop(reply.send(Err(error))),
-            Self::Advance { reply, .. } => drop(reply.send(Err(error))),
-            // The claim is in memory.
-            Self::Release { reply, .. } => drop(reply.send(Ok(()))),
         }
     }
 }

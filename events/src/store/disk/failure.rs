@@ -11,7 +11,7 @@ use crate::StoreError;
 #[derive(Debug)]
 pub(super) enum DiskFailure {
     /// The database or the file system failed.
-    Engine(redb::Error),
+    Engine(Box<redb::Error>),
     /// The file holds what this store has not written.
     Damaged(&'static str),
     /// The database panicked, which it does for some kinds of damage.
@@ -32,15 +32,23 @@ impl DiskFailure {
     /// Returns the error for an application: `what` failed, unless the cause has a name of its own.
     pub(super) fn into_store_error(self, what: &'static str) -> StoreError {
         let what = match &self {
-            Self::Engine(redb::Error::Io(error)) if is_full(error) => "the disk is full",
-            Self::Engine(redb::Error::DatabaseAlreadyOpen) => {
-                "the directory of the events is in use by another store"
-            }
-            Self::Engine(redb::Error::Io(error)) if is_damage(error) => DAMAGED,
-            Self::Engine(redb::Error::Corrupted(_)) | Self::Damaged(_) | Self::Panicked => DAMAGED,
-            _ => what,
+            Self::Engine(error) => engine_message(error).unwrap_or(what),
+            Self::Damaged(_) | Self::Panicked => DAMAGED,
+            Self::Unavailable => what,
         };
         StoreError::new(what).with_source(self)
+    }
+}
+
+fn engine_message(error: &redb::Error) -> Option<&'static str> {
+    match error {
+        redb::Error::Io(error) if is_full(error) => Some("the disk is full"),
+        redb::Error::Io(error) if is_damage(error) => Some(DAMAGED),
+        redb::Error::Corrupted(_) => Some(DAMAGED),
+        redb::Error::DatabaseAlreadyOpen => {
+            Some("the directory of the events is in use by another store")
+        }
+        _ => None,
     }
 }
 
@@ -81,7 +89,7 @@ macro_rules! from_engine {
     ($($error:ident),*) => {$(
         impl From<redb::$error> for DiskFailure {
             fn from(error: redb::$error) -> Self {
-                Self::Engine(error.into())
+                Self::Engine(Box::new(error.into()))
             }
         }
     )*};
@@ -97,6 +105,6 @@ from_engine!(
 
 impl From<io::Error> for DiskFailure {
     fn from(error: io::Error) -> Self {
-        Self::Engine(redb::Error::Io(error))
+        Self::Engine(Box::new(redb::Error::Io(error)))
     }
 }

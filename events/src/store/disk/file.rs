@@ -85,12 +85,9 @@ impl StoreDirectory {
                 return Err(DiskFailure::Damaged("the file is empty"));
             }
             let mut open = open_file(&path)?;
-            if len <= VERIFIED && !open.database.check_integrity()? {
-                return Err(DiskFailure::Damaged("the file is not what was written"));
-            }
             check_format(&open.database)?;
             if len <= VERIFIED {
-                check_lengths(&open.database)?;
+                open.verify()?;
             }
             Ok(open)
         })
@@ -104,18 +101,7 @@ impl StoreDirectory {
             _ => (),
         }
         let open = open_file(&new)?;
-        let tx = open.database.begin_write()?;
-        {
-            let mut meta = tx.open_table(META)?;
-            meta.insert(FORMAT, CURRENT_FORMAT)?;
-            meta.insert(BIRTH, now)?;
-            tx.open_table(LOGS)?;
-            tx.open_table(EVENTS)?;
-            tx.open_table(FLOORS)?;
-            tx.open_table(MEMORIES)?;
-            tx.open_table(MEMORY_ORDER)?;
-        }
-        tx.commit()?;
+        open.create(now)?;
         drop(open);
         fs::rename(&new, path)?;
         #[cfg(unix)]
@@ -166,30 +152,62 @@ fn open_file(path: &Path) -> Result<OpenDatabase, DiskFailure> {
         .read(true)
         .write(true)
         .open(path)?;
-    let sync_failed = Arc::new(AtomicBool::new(false));
-    let file = StoreFile {
-        file: FileBackend::new(file)?,
-        sync_failed: Arc::clone(&sync_failed),
-    };
-    let database = Database::builder()
-        // The format of release 3 and newer.
-        .create_with_file_format_v3(true)
-        .set_cache_size(CACHE)
-        .create_with_backend(file)?;
-    Ok(OpenDatabase {
-        database,
-        sync_failed,
-    })
+    OpenDatabase::open(FileBackend::new(file)?)
+}
+
+impl OpenDatabase {
+    /// Opens a database, or creates it in a file that is empty.
+    pub(super) fn open(file: impl StorageBackend) -> Result<Self, DiskFailure> {
+        let sync_failed = Arc::new(AtomicBool::new(false));
+        let file = StoreFile {
+            file,
+            sync_failed: Arc::clone(&sync_failed),
+        };
+        let database = Database::builder()
+            // The format of release 3 and newer.
+            .create_with_file_format_v3(true)
+            .set_cache_size(CACHE)
+            .create_with_backend(file)?;
+        Ok(Self {
+            database,
+            sync_failed,
+        })
+    }
+
+    /// Creates the tables.
+    pub(super) fn create(&self, now: u64) -> Result<(), DiskFailure> {
+        let tx = self.database.begin_write()?;
+        {
+            let mut meta = tx.open_table(META)?;
+            meta.insert(FORMAT, CURRENT_FORMAT)?;
+            meta.insert(BIRTH, now)?;
+            tx.open_table(LOGS)?;
+            tx.open_table(EVENTS)?;
+            tx.open_table(FLOORS)?;
+            tx.open_table(MEMORIES)?;
+            tx.open_table(MEMORY_ORDER)?;
+        }
+        tx.commit()?;
+        Ok(())
+    }
+
+    /// Verifies the whole file.
+    pub(super) fn verify(&mut self) -> Result<(), DiskFailure> {
+        if !self.database.check_integrity()? {
+            return Err(DiskFailure::Damaged("the file is not what was written"));
+        }
+        check_lengths(&self.database)
+    }
 }
 
 /// The file as the database sees it.
 #[derive(Debug)]
-struct StoreFile {
-    file: FileBackend,
-    sync_failed: Arc<AtomicBool>,
+pub(super) struct StoreFile<B> {
+    pub(super) file: B,
+    pub(super) sync_failed: Arc<AtomicBool>,
 }
 
-impl StorageBackend for StoreFile {
+impl<B: StorageBackend> StorageBackend for StoreFile<B> {
     fn len(&self) -> io::Result<u64> {
         self.file.len()
     }

@@ -10,8 +10,8 @@ use tokio::{
 
 use super::{
     DiskShared, StoreOwner,
-    committer::{DiskRequest, DiskWork, request_units},
     read::{LogSnapshot, read_page},
+    request::{DiskRequest, DiskWork, request_units},
 };
 use crate::{
     AppendError, EventId, LogName, LogTail, NewEvent, OpenedLog, Page, PageLimits, SourceClaim,

@@ -7,7 +7,10 @@ mod file;
 mod log;
 mod memory;
 mod open_logs;
+#[cfg(test)]
+mod power;
 mod read;
+mod request;
 mod schema;
 mod sweep;
 
@@ -28,12 +31,13 @@ use tokio::sync::Semaphore;
 
 use self::{
     batch::micros,
-    committer::{Committer, DiskRequest, QUEUE_UNITS},
+    committer::Committer,
     failure::DiskFailure,
     file::{OpenDatabase, StoreDirectory},
     log::DiskLog,
     open_logs::OpenLogs,
     read::ReadJob,
+    request::{DiskRequest, QUEUE_UNITS},
 };
 use crate::{EventStore, Limits, LogName, LogTail, OpenedLog, StoreError};
 
@@ -212,4 +216,42 @@ impl DiskShared {
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, micros)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{env, fs, time::Instant};
+
+    use tokio::time::sleep;
+    use wsio::sse::SseEvent;
+
+    use super::*;
+    use crate::EventLogs;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn d2_dropped_appends_give_their_room_back() {
+        let path = env::temp_dir().join(format!("wsio-disk-room-{}", std::process::id()));
+        let store = DiskStore::open(&path, Limits::new()).unwrap();
+        let log = EventLogs::with_store(store.clone()).open("job").await;
+        let log = log.unwrap();
+        let large = "x".repeat(1 << 20);
+        for round in 0..3 {
+            let mut appends: Vec<_> = (0..40)
+                .map(|_| log.append(SseEvent::new(&*large)).boxed())
+                .collect();
+            for append in &mut appends[round..] {
+                assert!(append.now_or_never().is_none());
+            }
+            assert!(store.0.shared.room.available_permits() < QUEUE_UNITS);
+        }
+        let start = Instant::now();
+        while store.0.shared.room.available_permits() < QUEUE_UNITS {
+            assert!(start.elapsed() < Duration::from_secs(20));
+            sleep(Duration::from_millis(5)).await;
+        }
+        drop((log, store));
+        fs::remove_dir_all(path).unwrap();
+    }
 }

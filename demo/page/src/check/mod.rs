@@ -1,5 +1,7 @@
 //! Telling the server what the page saw, for a check that waits for it.
 
+mod servers;
+
 use std::time::Duration;
 
 use gloo_timers::future::sleep;
@@ -12,14 +14,15 @@ use wsio_demo_exchange::{
     events::{PER_CONNECTION, Transport},
 };
 
+pub(crate) use self::servers::rehearse;
 use crate::dom;
 
-/// Returns whether the page's query, such as `?check`, asks for a report.
-pub(crate) fn is_asked(query: &str) -> bool {
+/// Returns whether the page's query, such as `?check`, asks for this report.
+pub(crate) fn is_asked(query: &str, report: &str) -> bool {
     query
         .trim_start_matches('?')
         .split('&')
-        .any(|part| part == "check")
+        .any(|part| part == report)
 }
 
 /// Posts the outcome.
@@ -44,7 +47,7 @@ pub(crate) async fn report(outcome: &Outcome) -> Result<(), JsValue> {
 }
 
 /// The time the panel may take for anything.
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// The interval at which the panel is looked at.
 const LOOK: Duration = Duration::from_millis(20);
@@ -56,7 +59,7 @@ pub(crate) async fn try_panel(outcome: &mut Outcome) {
         match drop_once(transport).await {
             Ok(figures) => outcome.panel.push(figures),
             Err(error) => {
-                let error = error.as_string().unwrap_or_else(|| format!("{error:?}"));
+                let error = in_words(&error);
                 let text = format!("the panel, over {}: {error}", transport.name());
                 outcome.failure.get_or_insert(text);
             }
@@ -72,19 +75,22 @@ async fn drop_once(transport: Transport) -> Result<EventFigures, JsValue> {
     };
     dom::element::<HtmlElement>(id)?.click();
     let connected = format!("Connected over {}", transport.name());
-    until(&connected, || Ok(text("events-text")? == connected)).await?;
+    until(&connected, "events-text", || {
+        Ok(text("events-text")? == connected)
+    })
+    .await?;
     let before = Shown::read()?;
-    until("events", || {
+    until("events", "events-text", || {
         Ok(Shown::read()?.received >= before.received + PER_CONNECTION)
     })
     .await?;
     dom::element::<HtmlElement>("events-drop")?.click();
-    until("a reconnect", || {
+    until("a reconnect", "events-text", || {
         Ok(Shown::read()?.reconnects > before.reconnects)
     })
     .await?;
     let again = Shown::read()?.received;
-    until("events again", || {
+    until("events again", "events-text", || {
         Ok(Shown::read()?.received >= again + PER_CONNECTION)
     })
     .await?;
@@ -99,15 +105,17 @@ async fn drop_once(transport: Transport) -> Result<EventFigures, JsValue> {
     })
 }
 
+/// Waits for something; `says` is the element that tells why it does not come.
 async fn until(
     what: &str,
+    says: &str,
     mut is_so: impl FnMut() -> Result<bool, JsValue>,
 ) -> Result<(), JsValue> {
     let mut waited = Duration::ZERO;
     while !is_so()? {
         if waited >= LIMIT {
             let limit = LIMIT.as_secs();
-            let state = text("events-text")?;
+            let state = text(says)?;
             return Err(format!("not within {limit} s: {what}; it says {state:?}").into());
         }
         sleep(LOOK).await;
@@ -133,6 +141,10 @@ impl Shown {
             reconnects: number("events-reconnects")?,
         })
     }
+}
+
+fn in_words(error: &JsValue) -> String {
+    error.as_string().unwrap_or_else(|| format!("{error:?}"))
 }
 
 fn number(id: &str) -> Result<u64, JsValue> {
