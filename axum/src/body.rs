@@ -19,10 +19,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use futures::{
-    FutureExt, Stream,
-    future::{BoxFuture, select},
-};
+use futures::{FutureExt, Stream, future::select};
 use http::{HeaderValue, Version, header};
 use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::{
@@ -32,7 +29,7 @@ use tokio::{
 };
 use wsio_events::EventFeed;
 
-use crate::connection::{ConnectionHandle, LINGER, ReadEndHold};
+use crate::connection::{ConnectionHandle, LINGER, ReadEndHold, WriteLimit};
 
 /// The pause between the two comments that show whether a client that has ended its sending side is
 /// still there: the first makes a client that is gone reset the connection, the second fails then.
@@ -57,11 +54,11 @@ pub(crate) fn events(
         return watched::events(feed, slot, write_timeout).into_response();
     };
     let stopped = feed.stopped();
-    let limit = move || overdue(stopped.clone(), write_timeout).boxed();
+    let limit: WriteLimit = Arc::new(move || overdue(stopped.clone(), write_timeout).boxed());
     let feed = Arc::new(Mutex::new(Some((feed, slot))));
     let stream = EventStream {
         feed: Arc::clone(&feed),
-        limit: Arc::new(limit.clone()),
+        limit: Arc::clone(&limit),
     };
     connection.set_streaming(limit);
     let body = Body::new(EventBody {
@@ -76,7 +73,7 @@ pub(crate) fn events(
 #[derive(Clone)]
 pub(crate) struct EventStream {
     feed: SharedFeed,
-    limit: Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>,
+    limit: WriteLimit,
 }
 
 type SharedFeed = Arc<Mutex<Option<(EventFeed, OwnedSemaphorePermit)>>>;

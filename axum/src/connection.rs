@@ -47,7 +47,7 @@ struct ConnectionControl {
 }
 
 /// Makes a future that resolves when a write that cannot go on has taken too long.
-type WriteLimit = Box<dyn Fn() -> BoxFuture<'static, ()> + Send>;
+pub(crate) type WriteLimit = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl ConnectionHandle {
     /// Notes that there is a request.
@@ -60,12 +60,9 @@ impl ConnectionHandle {
     /// Notes that an answer is an event stream. When a write cannot go on, `limit` is called, and
     /// the connection fails if its future resolves before the transport takes anything. A body
     /// cannot end a connection that waits to write.
-    pub(crate) fn set_streaming(
-        &self,
-        limit: impl Fn() -> BoxFuture<'static, ()> + Send + 'static,
-    ) {
+    pub(crate) fn set_streaming(&self, limit: WriteLimit) {
         self.0.streams.store(true, Ordering::Release);
-        let before = self.0.write_limit().replace(Box::new(limit));
+        let before = self.0.write_limit().replace(limit);
         drop(before);
     }
 

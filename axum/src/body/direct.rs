@@ -6,7 +6,6 @@ use std::{
     future::Future,
     io::{self, IoSlice, Write as _},
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -16,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wsio_events::EventFeed;
 
 use super::{COMMENT, Probe};
+use crate::connection::WriteLimit;
 
 /// The size up to which a copy is cheaper than several pieces for the system to write, in bytes.
 const SMALL: usize = 2 * 1024;
@@ -25,9 +25,6 @@ const HEAD: usize = 18;
 
 /// The end of the body (RFC 9112 § 7.1).
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
-
-/// Makes a future that resolves when a write that cannot go on has taken too long.
-type WriteLimit = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Writes a feed in chunks, until it ends or the connection does.
 pub(super) fn write<I>(

@@ -9,12 +9,12 @@ pub(super) const CHUNK: usize = crate::window::CHUNK as usize;
 
 /// Blocks that are not yielded yet: one that is shared, or several that are joined.
 #[derive(Default)]
-pub(super) struct Chunk {
+pub(super) struct FeedChunk {
     first: Bytes,
     joined: BytesMut,
 }
 
-impl Chunk {
+impl FeedChunk {
     pub(super) fn len(&self) -> usize {
         self.first.len() + self.joined.len()
     }

@@ -24,7 +24,7 @@ use futures::{
 use wsio::sse::{SseEvent, SseItem};
 
 use self::{
-    chunk::{CHUNK, Chunk},
+    chunk::{CHUNK, FeedChunk},
     heartbeat::Heartbeat,
 };
 pub use self::{socket::EventSocket, upstream::UpstreamEvent};
@@ -99,7 +99,7 @@ impl FeedOptions {
         };
         let mut feed = EventFeed {
             subscription,
-            ahead: Chunk::default(),
+            ahead: FeedChunk::default(),
             heartbeat: self.heartbeat.map(Heartbeat::new),
             on_lagged: Arc::clone(&self.on_lagged),
             limit: None,
@@ -152,7 +152,7 @@ impl fmt::Debug for FeedOptions {
 pub struct EventFeed {
     subscription: Subscription,
     /// The bytes that are not yielded yet.
-    ahead: Chunk,
+    ahead: FeedChunk,
     heartbeat: Option<Heartbeat>,
     on_lagged: OnLagged,
     limit: Option<u64>,
