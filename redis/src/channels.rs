@@ -1,4 +1,4 @@
-//! The channels of the open logs: who gets which message.
+//! The channels of the open logs: pass each message on to its log.
 
 use std::{
     collections::HashMap,
@@ -48,10 +48,17 @@ pub(crate) struct ChannelChange {
     done: Option<oneshot::Sender<()>>,
 }
 
-/// What the tasks of a tail receive.
+/// The requests to the tasks of a tail.
 pub(crate) struct TailWork {
     pub(crate) changes: mpsc::UnboundedReceiver<ChannelChange>,
     pub(crate) readings: mpsc::UnboundedReceiver<Arc<Follower>>,
+}
+
+impl ChannelChange {
+    /// Returns whether somebody waits for it.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.done.as_ref().is_some_and(|done| !done.is_closed())
+    }
 }
 
 impl Channels {

@@ -28,6 +28,15 @@ impl CallError {
         }
     }
 
+    /// The error of a command that was also sent before, with an unknown outcome.
+    pub(crate) fn in_doubt(self) -> Self {
+        match self {
+            Self::Away(Some(error)) | Self::Refused(error) => Self::Lost(error),
+            Self::Away(None) => Self::Silent,
+            it => it,
+        }
+    }
+
     pub(crate) fn into_append(self) -> AppendError {
         let is_refused = matches!(self, Self::Away(_) | Self::Refused(_));
         let error = self.into_store();

@@ -1,4 +1,4 @@
-//! One open log, and what is known of the events that are pushed to it.
+//! One open log, and whether it has all events.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,9 +20,9 @@ pub(crate) struct Follower {
 struct FollowState {
     /// The newest event when the log was opened; `None` while it is being opened.
     opened: Option<EventId>,
-    /// Whether events are missing, or may be.
+    /// Events are missing, or may be.
     is_behind: bool,
-    /// Whether somebody reads, or is about to read, what is missing.
+    /// The missing events are being read, or are about to be.
     is_reading: bool,
     is_closed: bool,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use wsio_events::LogName;
 
-/// What is escaped: everything that could be mistaken for a part of a key.
+/// The characters that are escaped: all that could be mistaken for a part of a key.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

@@ -56,7 +56,8 @@ pub(crate) struct LinkConnection {
     pub(crate) generation: u64,
 }
 
-/// Whether a command may be sent once more if nobody knows whether it was executed.
+/// The consequence for a command of which nobody knows whether it was executed: it is sent once more,
+/// or never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RepeatCall {
     Harmless,
@@ -141,50 +142,78 @@ impl RedisLink {
         deadline: Instant,
     ) -> Result<Value, CallError> {
         let mut refusal = None;
+        let mut is_in_doubt = false;
+        // A connection may look healthy and bring nothing: half of the time is for another one.
+        let mut patience = match repeat {
+            RepeatCall::Harmless => Instant::now() + (deadline - Instant::now()) / 2,
+            RepeatCall::Never => deadline,
+        };
         loop {
-            let LinkConnection {
-                mut connection,
-                generation,
-            } = match (self.connected(deadline).await, refusal.take()) {
-                (Ok(connected), _) => connected,
-                (Err(CallError::Away(None)), Some(error)) => return Err(CallError::Refused(error)),
-                (Err(error), _) => return Err(error),
-            };
-            // In the order in which they are begun, also those of a task that has used up its turn.
-            let sending = unconstrained(connection.send_packed_command(command));
-            let error = match timeout_at(deadline, sending).await {
-                Ok(Ok(value)) => match value.extract_error() {
+            let connected = self.connected(deadline).await;
+            let failure = match (connected, refusal.take()) {
+                (Ok(connected), _) => match self.attempt(connected, command, patience).await {
                     Ok(value) => return Ok(value),
-                    Err(error) => error,
+                    Err(failure) => failure,
                 },
-                Ok(Err(error)) => error,
-                Err(_) => {
-                    self.suspect(generation);
-                    return Err(CallError::Silent);
-                }
+                (Err(CallError::Away(None)), Some(error)) => CallError::Refused(error),
+                (Err(error), _) => error,
             };
-            match advice(&error) {
-                CallAdvice::Refused => return Err(CallError::Refused(error)),
-                CallAdvice::Wait => {}
-                CallAdvice::Elsewhere => self.suspect(generation),
-                CallAdvice::Lost => {
-                    self.suspect(generation);
-                    if repeat == RepeatCall::Never {
-                        return Err(CallError::Lost(error));
-                    }
-                }
-            }
-            let is_lost = matches!(advice(&error), CallAdvice::Lost);
+            let is_unknown = matches!(failure, CallError::Lost(_) | CallError::Silent);
+            is_in_doubt |= is_unknown;
+            patience = deadline;
             let again = Instant::now() + NOT_READY;
-            if again >= deadline {
-                return Err(match is_lost {
-                    true => CallError::Lost(error),
-                    false => CallError::Refused(error),
+            let may_repeat = match &failure {
+                CallError::Refused(error) => matches!(advice(error), CallAdvice::Wait),
+                _ => is_unknown && repeat == RepeatCall::Harmless,
+            };
+            if again >= deadline || !may_repeat {
+                return Err(match is_in_doubt {
+                    true => failure.in_doubt(),
+                    false => failure,
                 });
             }
-            refusal = Some(error).filter(|_| !is_lost);
+            if let CallError::Refused(error) = failure {
+                refusal = Some(error);
+            }
             sleep_until(again).await;
         }
+    }
+
+    /// Sends a command once; a connection that does not work is replaced.
+    async fn attempt(
+        &self,
+        connected: LinkConnection,
+        command: &Cmd,
+        patience: Instant,
+    ) -> Result<Value, CallError> {
+        let LinkConnection {
+            mut connection,
+            generation,
+        } = connected;
+        // In the order in which they are begun, also those of a task that has used up its turn.
+        let sending = unconstrained(connection.send_packed_command(command));
+        let answer = timeout_at(patience, sending).await;
+        let answer = answer.map(|sent| sent.and_then(Value::extract_error));
+        let (failure, is_broken) = match answer {
+            Ok(Ok(value)) => return Ok(value),
+            Err(_) => (CallError::Silent, true),
+            Ok(Err(error)) => match advice(&error) {
+                CallAdvice::Lost => (CallError::Lost(error), true),
+                // Another server may be at this address now.
+                CallAdvice::Wait => {
+                    let is_replica = is_server(&error, ServerErrorKind::ReadOnly);
+                    (CallError::Refused(error), is_replica)
+                }
+                CallAdvice::Refused => (CallError::Refused(error), false),
+            },
+        };
+        if is_broken {
+            self.suspect(generation);
+            // What comes next is for another connection.
+            let soon = Instant::now() + NOT_READY;
+            let _ = timeout_at(soon, self.over(generation)).await;
+        }
+        Err(failure)
     }
 
     /// Waits for a connection.
@@ -225,10 +254,8 @@ impl Drop for RedisLink {
 enum CallAdvice {
     /// The command was not executed, and would not be if it was repeated.
     Refused,
-    /// It was not executed; Redis may be ready in a moment.
+    /// It was not executed; Redis may be ready in a moment, or another server be there.
     Wait,
-    /// It was not executed; another server may be at this address now.
-    Elsewhere,
     /// The connection is lost, and nobody knows whether the command was executed.
     Lost,
 }
@@ -238,8 +265,8 @@ fn advice(error: &RedisError) -> CallAdvice {
         ErrorKind::Server(kind) => match kind {
             ServerErrorKind::BusyLoading
             | ServerErrorKind::TryAgain
-            | ServerErrorKind::MasterDown => CallAdvice::Wait,
-            ServerErrorKind::ReadOnly => CallAdvice::Elsewhere,
+            | ServerErrorKind::MasterDown
+            | ServerErrorKind::ReadOnly => CallAdvice::Wait,
             _ => CallAdvice::Refused,
         },
         // An error that only Redis knows: its answer to this command.

@@ -1,4 +1,4 @@
-//! How to connect to Redis, and what to keep there.
+//! The options of a connection to Redis, and of the logs there.
 
 use std::{fmt, time::Duration};
 
@@ -93,7 +93,9 @@ impl RedisLogsBuilder {
     /// Sets the time after which an append, a read or an attempt to connect fails; the default is 5
     /// seconds. While Redis is away, appends wait so long for it.
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.timeout = time;
+        // Not too far off for the clock.
+        let most = Duration::from_secs(1 << 30);
+        self.timeout = time.clamp(Duration::from_millis(1), most);
         self
     }
 

@@ -1,6 +1,6 @@
 //! The store: what the logs of `wsio-events` see of Redis.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use futures::{FutureExt, future::BoxFuture};
 use redis::Value;
@@ -48,7 +48,7 @@ impl RedisStore {
         let time = options.timeout;
         let nothing = Arc::new(|_: &[Value]| {});
         let commands = RedisLink::new(client.clone(), time, &script::ALL, nothing);
-        let deadline = Instant::now() + time.min(Duration::from_secs(1 << 30));
+        let deadline = Instant::now() + time;
         let cannot = CallError::into_store;
         commands.first(deadline).await.map_err(cannot)?;
 

@@ -34,7 +34,7 @@ const AUDIT: u32 = 6;
 /// The delay after which a log that cannot be read is read again.
 const RETRY: Duration = Duration::from_millis(250);
 
-/// What is read at a time of what is missing.
+/// The most that is read at a time of the missing events.
 const PAGE: PageLimits = PageLimits {
     events: 500,
     bytes: 1 << 20,
@@ -111,7 +111,18 @@ struct TailSession {
 impl TailSession {
     async fn run(self, mut changes: mpsc::UnboundedReceiver<ChannelChange>) {
         let mut waiting = Vec::new();
-        while let Some(connected) = self.link.up().await {
+        loop {
+            let connected = tokio::select! {
+                connected = self.link.up() => connected,
+                // A new connection subscribes to all channels anyway.
+                _ = changes.recv_many(&mut waiting, BATCH) => {
+                    waiting.retain(ChannelChange::is_awaited);
+                    continue;
+                }
+            };
+            let Some(connected) = connected else {
+                return;
+            };
             let generation = connected.generation;
             tokio::select! {
                 () = self.link.over(generation) => {}

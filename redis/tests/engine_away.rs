@@ -198,7 +198,7 @@ async fn d5_a_wrong_password_is_a_clear_error_without_the_password() {
     assert!(!lines.contains("secret"), "{lines}");
 }
 
-/// What is logged.
+/// The lines that are logged.
 #[derive(Clone, Default)]
 struct LogLines(Arc<Mutex<Vec<u8>>>);
 
@@ -315,6 +315,28 @@ async fn d5_a_wedged_tail_is_found_and_replaced() {
     eventually_async(|| proxy.accepted() >= 4).await;
 }
 
+#[tokio::test]
+async fn d5_an_append_under_a_key_survives_a_wedged_connection() {
+    let redis = RedisServer::start();
+    let proxy = Proxy::to(redis.port).await;
+    let builder = options(&proxy.url()).timeout(Duration::from_secs(2));
+    let logs = builder.connect().await.unwrap();
+    let log = logs.open("a").await.unwrap();
+    let mut live = log.subscribe(None);
+    proxy.deafen();
+    let began = Instant::now();
+    let id = log.append_once("key", SseEvent::new("0")).await.unwrap();
+    assert!(began.elapsed() < Duration::from_millis(1900));
+    assert_eq!(id.number, 1);
+    assert_eq!(next_number(&mut live).await, 0);
+    assert!(is_silent(&mut live));
+    // Without a key nobody knows.
+    proxy.deafen();
+    let error = log.append(SseEvent::new("1")).await.unwrap_err();
+    assert!(error.is_uncertain());
+    assert_eq!(next_number(&mut live).await, 1);
+}
+
 /// The commands go to the new master, the tail still hangs on the old one.
 #[tokio::test]
 async fn d5_a_tail_on_another_server_than_the_commands_is_found_and_replaced() {
@@ -384,7 +406,11 @@ async fn d5_a_log_that_others_have_written_to_answers_with_errors_and_never_with
 #[tokio::test]
 async fn d5_scripts_that_redis_has_forgotten_are_loaded_again() {
     let redis = RedisServer::start();
-    let logs = connect(&redis).await;
+    // With all the time there is.
+    let builder = options(&redis.url())
+        .timeout(Duration::MAX)
+        .probe(Duration::MAX);
+    let logs = builder.connect().await.unwrap();
     let log = logs.open("a").await.unwrap();
     append(&log, 0).await;
     redis.command("SCRIPT FLUSH");
@@ -400,4 +426,32 @@ async fn d5_without_the_right_to_publish_or_subscribe_there_is_no_connection() {
     let builder = options(&url).timeout(Duration::from_millis(500));
     let error = builder.connect().await.unwrap_err();
     assert!(chain(&error).contains("NoPerm"), "{}", chain(&error));
+}
+
+/// Opening fails while the engine is away, and leaves nothing behind.
+#[tokio::test]
+async fn d5_logs_are_opened_when_the_engine_is_back() {
+    let mut redis = RedisServer::start();
+    let builder = options(&redis.url()).timeout(Duration::from_millis(200));
+    let logs = builder.connect().await.unwrap();
+    redis.kill();
+    for number in 0..5 {
+        let error = logs.open(&format!("log {number}")).await.unwrap_err();
+        let text = chain(&error);
+        assert!(text.contains("Redis cannot be reached"), "{text}");
+    }
+    redis.launch_again();
+    let log = loop {
+        if let Ok(log) = logs.open("log 3").await {
+            break log;
+        }
+    };
+    let mut live = log.subscribe(None);
+    append(&log, 0).await;
+    assert_eq!(next_number(&mut live).await, 0);
+    eventually_async(|| match redis.command("PUBSUB CHANNELS wsio:{*") {
+        redis::Value::Array(names) => names.len() == 1,
+        _ => false,
+    })
+    .await;
 }

@@ -101,7 +101,7 @@ async fn d5_a_flushed_log_is_told_to_all_but_goes_on() {
     }
 }
 
-/// What LOGS.md found: a replica is promoted without the last two events that were acknowledged,
+/// A replica is promoted without the last two events that were acknowledged,
 /// and numbers on. Exactly those who have seen them are told.
 #[tokio::test]
 async fn d5_a_promoted_replica_that_lacks_events_is_noticed_by_exactly_those_beyond() {

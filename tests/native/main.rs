@@ -30,6 +30,7 @@ mod source_breaks;
 mod source_network;
 mod source_refused;
 mod source_resuming;
+mod source_schedules;
 mod source_sending;
 mod source_upstream;
 mod sources;

@@ -80,7 +80,7 @@ async fn d5_a_full_disk_refuses_events_and_loses_none() {
         fs::remove_file(&filler).unwrap();
         if round == 2 {
             // The disk stays what it is, and becomes larger.
-            remount(dir.path());
+            remount(dir.path(), "10m");
         }
         let data = format!("room again {round}");
         resume(&log, &data).await;
@@ -111,7 +111,41 @@ async fn d5_a_full_disk_refuses_events_and_loses_none() {
     let logs: EventLogs = open(&dir, Limits::new().bytes(1 << 30));
     let log = logs.open("job").await.unwrap();
     assert!(without_uncertain(kept(&log).await) == expected);
+    remount(dir.path(), "64m");
     append(&log, "after a restart").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d5_an_append_is_uncertain_while_nobody_can_look() {
+    let dir = TestDir::new();
+    let Some(_disk) = SmallDisk::mount(dir.path()) else {
+        return;
+    };
+    let logs = open(&dir, Limits::new());
+    let log = logs.open("job").await.unwrap();
+    let mut watching = log.subscribe(None);
+    append(&log, "one").await;
+    // The disk is full, and the file is not found when the store looks what has become of it.
+    let filler = dir.path().join("filler");
+    fs::write(&filler, vec![0; 8 << 20]).unwrap_err();
+    let away = dir.path().join("away");
+    fs::rename(dir.file(), &away).unwrap();
+    let large = "x".repeat(500_000);
+    let error = log.append_once("two", SseEvent::new(&*large)).await;
+    let error = error.unwrap_err();
+    assert!(error.is_uncertain(), "{}", causes(&error));
+    let error = log.append_once("two", SseEvent::new(&*large)).await;
+    let error = error.unwrap_err();
+    assert!(!error.is_uncertain(), "{}", causes(&error));
+    assert!(!dir.file().exists(), "no new file in place of the old");
+
+    fs::rename(&away, dir.file()).unwrap();
+    fs::remove_file(&filler).unwrap();
+    resume(&log, "two").await;
+    assert_eq!(next_data(&mut watching).await, "one");
+    let two = next_data(&mut watching).await;
+    assert!(two == "two" || two == large, "once, whichever it is");
+    assert_eq!(kept(&log).await.len(), 2);
 }
 
 /// Appends an event under a key, as whoever cannot know does.
@@ -127,8 +161,8 @@ async fn resume(log: &EventLog, data: &str) {
     }
 }
 
-fn remount(path: &Path) {
-    let options = ["-o", "remount,size=10m"];
+fn remount(path: &Path, size: &str) {
+    let options = ["-o", &format!("remount,size={size}")];
     let output = Command::new("mount").args(options).arg(path).output();
     assert!(output.unwrap().status.success());
 }

@@ -2,9 +2,9 @@
 
 use std::{fs, time::Instant};
 
-use wsio_events::{DiskStore, Limits};
+use wsio_events::{DiskStore, EventLogs, Limits};
 
-use crate::support::{TestDir, append, causes, kept, open};
+use crate::support::{TestDir, append, causes, kept, next_data, open};
 
 #[tokio::test]
 async fn d6_a_second_store_is_refused_until_the_first_is_dropped() {
@@ -115,4 +115,27 @@ async fn d6_ten_thousand_logs_are_opened_at_little_cost() {
          {reopened:?}, the file has {} KiB",
         file >> 10
     );
+}
+
+#[tokio::test]
+async fn d1_a_log_that_is_opened_twice_is_one() {
+    let dir = TestDir::new();
+    let store = DiskStore::open(dir.store(), Limits::new()).unwrap();
+    let one = EventLogs::with_store(store.clone());
+    let other = EventLogs::with_store(store);
+    let one = one.open("job").await.unwrap();
+    let place = one.newest();
+    let log = other.open("job").await.unwrap();
+    assert_eq!(log.newest(), place);
+    let mut at_one = one.subscribe(None);
+    let mut at_other = log.subscribe(Some(&place.to_string()));
+    let id = append(&log, "a").await;
+    assert_eq!(one.newest(), id);
+    append(&one, "b").await;
+    drop((log, other));
+    append(&one, "c").await;
+    for expected in ["a", "b", "c"] {
+        assert_eq!(next_data(&mut at_one).await, expected);
+        assert_eq!(next_data(&mut at_other).await, expected);
+    }
 }

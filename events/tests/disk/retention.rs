@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use redb::{ReadableTableMetadata, TableHandle};
 use tokio::time::sleep;
 use wsio::sse::SseEvent;
 use wsio_events::{EventId, EventLog, Limits};
@@ -167,4 +168,41 @@ async fn d2_keys_are_forgotten_after_their_time_and_over_their_number() {
     assert_eq!(once("10".to_owned()).await, last);
     sleep(Duration::from_millis(400)).await;
     assert_ne!(once("10".to_owned()).await, last);
+}
+
+#[tokio::test]
+async fn d6_nothing_is_left_of_logs_that_were_idle_for_long_enough() {
+    let dir = TestDir::new();
+    let limits = Limits::new()
+        .age(Duration::from_millis(100))
+        .memory(Duration::from_millis(1));
+    let logs = open(&dir, limits).idle_after(Duration::from_millis(10));
+    for number in 0..50 {
+        let log = logs.open(&format!("job-{number}")).await.unwrap();
+        for key in ["a", "b", "c"] {
+            log.append_once(key, SseEvent::new(key)).await.unwrap();
+        }
+    }
+    let start = Instant::now();
+    loop {
+        sleep(Duration::from_millis(200)).await;
+        assert!(start.elapsed() < Duration::from_secs(20));
+        // The last one in the order of names.
+        let last = logs.open("job-9").await.unwrap();
+        if last.newest().number == 0 && logs.len() == 1 {
+            break;
+        }
+    }
+    drop(logs);
+    let rows = |table: &str| {
+        let database = redb::Database::open(dir.file()).unwrap();
+        let tx = database.begin_read().unwrap();
+        let mut tables = tx.list_tables().unwrap();
+        let table = tables.find(|it| it.name() == table).unwrap();
+        tx.open_untyped_table(table).unwrap().len().unwrap()
+    };
+    for table in ["logs", "events", "memories", "memory-order"] {
+        assert_eq!(rows(table), 0, "{table}");
+    }
+    assert!(rows("floors") > 0);
 }

@@ -69,16 +69,18 @@ use crate::sse::SseEvent;
 /// comments ([`sse::upstream`](crate::sse::upstream)), which are not items of the stream.
 ///
 /// The first item of its stream tells if a server confirms. To one that does not, an event is sent
-/// as it is and kept only until a connection has flushed it. If a connection is lost before, the
-/// event is sent over the next one, and may arrive twice; an event that was flushed shortly before
-/// the connection was lost may be lost with it. A source that has met no confirming server yet takes
-/// a server for one that does not confirm if it has sent nothing for 10 seconds.
+/// as it is and kept only until a connection has flushed it. If a connection is lost before, or
+/// before the server has sent anything, the event is sent over the next one, and may arrive twice;
+/// an event that was flushed shortly before the connection was lost may be lost with it. A source
+/// that has met no confirming server yet takes a server for one that does not confirm if it has sent
+/// nothing for 10 seconds.
 ///
 /// # Closing the sink
 ///
 /// Closing the sink waits until all events are flushed and, where the server confirms, confirmed.
 /// Then it ends the source. Since nothing else may poll the source meanwhile, closing reads the
-/// stream and reconnects as polling the stream does. It waits for as long as [`Reconnect`] retries;
+/// stream and reconnects as polling the stream does. (The half of a split source first has to pass
+/// on the event that it holds back: flush it while the stream is polled.) It waits for as long as [`Reconnect`] retries;
 /// bound it by a timeout. It fails if the source ends before, by a final error or by
 /// [`close`](EventSource::close).
 ///

@@ -6,6 +6,7 @@ use std::{
         atomic::Ordering,
         mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -31,6 +32,9 @@ const BATCH_LEN: usize = 1024;
 /// The time between attempts to open the database again after a failure.
 const RETRY: Duration = Duration::from_millis(100);
 const MAX_RETRY: Duration = Duration::from_secs(5);
+
+/// The longest wait for more requests, however slow the disk is.
+const MAX_PATIENCE: Duration = Duration::from_micros(500);
 
 /// The most that is read at a time for a tail that has missed events.
 const CATCH_UP: PageLimits = PageLimits {
@@ -66,6 +70,9 @@ pub(super) struct Committer {
     sweeper: Option<Sweeper>,
     /// The next attempt to open the database again, and the error until then.
     broken: Option<BrokenDatabase>,
+    /// The length of the last batch, and how long to wait for as many.
+    last_len: usize,
+    patience: Duration,
     _closed: Sender<()>,
 }
 
@@ -88,6 +95,8 @@ impl Committer {
             directory,
             requests,
             broken: None,
+            last_len: 0,
+            patience: Duration::ZERO,
             _closed: closed,
         }
     }
@@ -99,7 +108,10 @@ impl Committer {
             let is_closing = self.gather(&mut batch);
             self.mend();
             if !batch.is_empty() {
+                let (len, start) = (batch.len(), Instant::now());
                 self.commit(batch);
+                self.last_len = len;
+                self.patience = (start.elapsed() / 8).min(MAX_PATIENCE);
             }
             if is_closing {
                 break;
@@ -138,11 +150,30 @@ impl Committer {
             if batch.len() >= BATCH_LEN {
                 return false;
             }
-            next = match self.requests.try_recv() {
+            next = match self.next_request(batch.len()) {
                 Ok(request) => Some(request),
                 Err(TryRecvError::Empty) => return false,
                 Err(TryRecvError::Disconnected) => None,
             };
+        }
+    }
+
+    /// Takes the next request that waits.
+    ///
+    /// Those who were answered after the last batch are likely to be about to ask again: it gives
+    /// them a moment, which is short beside a sync, so that they do not just miss this one.
+    fn next_request(&self, gathered: usize) -> Result<DiskRequest, TryRecvError> {
+        let mut patience = None;
+        loop {
+            let next = self.requests.try_recv();
+            if !matches!(next, Err(TryRecvError::Empty)) || gathered >= self.last_len {
+                return next;
+            }
+            let now = Instant::now();
+            if *patience.get_or_insert(now + self.patience) <= now {
+                return next;
+            }
+            thread::yield_now();
         }
     }
 
@@ -336,7 +367,7 @@ impl Committer {
         if broken.retry > Instant::now() {
             return;
         }
-        match self.directory.open_database(now()) {
+        match self.directory.reopen_database() {
             Ok(database) => {
                 let slot = self.shared.database.write();
                 *slot.unwrap_or_else(PoisonError::into_inner) = Some(database);

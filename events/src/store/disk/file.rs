@@ -76,10 +76,19 @@ impl StoreDirectory {
     /// Opens the database, and creates it if there is none.
     pub(super) fn open_database(&self, now: u64) -> Result<OpenDatabase, DiskFailure> {
         DiskFailure::guard(|| {
-            let path = self.path.join("events.redb");
+            let path = self.database_path();
             if !path.try_exists()? {
                 self.create_database(&path, now)?;
             }
+            Ok(())
+        })?;
+        self.reopen_database()
+    }
+
+    /// Opens a database that is there.
+    pub(super) fn reopen_database(&self) -> Result<OpenDatabase, DiskFailure> {
+        DiskFailure::guard(|| {
+            let path = self.database_path();
             let len = fs::metadata(&path)?.len();
             if len == 0 {
                 return Err(DiskFailure::Damaged("the file is empty"));
@@ -91,6 +100,10 @@ impl StoreDirectory {
             }
             Ok(open)
         })
+    }
+
+    fn database_path(&self) -> PathBuf {
+        self.path.join("events.redb")
     }
 
     /// Creates a database beside its place, and moves it there when it is complete.

@@ -2,7 +2,10 @@
 
 use redb::{ReadableTable, Table};
 
-use super::{failure::DiskFailure, schema::LogRecord};
+use super::{
+    failure::DiskFailure,
+    schema::{LogRecord, memory_key},
+};
 
 /// The kind of a text that a log remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub(super) struct RememberedLimits {
 
 /// The tables of what is remembered.
 pub(super) struct Remembered<'t> {
-    pub(super) memories: Table<'t, (u64, u8, &'static str), (u64, u64, u64)>,
+    pub(super) memories: Table<'t, &'static [u8], (u64, u64, u64)>,
     pub(super) order: Table<'t, (u64, u8, u64), &'static str>,
 }
 
@@ -51,7 +54,7 @@ impl Remembered<'_> {
         kind: RememberedKind,
         text: &str,
     ) -> Result<Option<RememberedValue>, DiskFailure> {
-        let found = self.memories.get((log, kind as u8, text))?;
+        let found = self.memories.get(&memory_key(log, kind as u8, text)[..])?;
         Ok(found.map(|it| {
             let (used, first, second) = it.value();
             RememberedValue {
@@ -78,7 +81,7 @@ impl Remembered<'_> {
         let used = now.max(last.saturating_add(1));
         let before = self
             .memories
-            .insert((log, code, text), (used, value.0, value.1))?
+            .insert(&memory_key(log, code, text)[..], (used, value.0, value.1))?
             .map(|it| it.value().0);
         match before {
             Some(before) => {
@@ -110,7 +113,8 @@ impl Remembered<'_> {
         let (log, code) = (record.log, kind as u8);
         let text = self.order.remove((log, code, used))?;
         if let Some(text) = text {
-            self.memories.remove((log, code, text.value()))?;
+            self.memories
+                .remove(&memory_key(log, code, text.value())[..])?;
             let count = count(record, kind);
             *count = count.saturating_sub(1);
         }
@@ -120,10 +124,11 @@ impl Remembered<'_> {
     /// Forgets everything of a log.
     pub(super) fn clear(&mut self, log: u64) -> Result<(), DiskFailure> {
         for kind in [RememberedKind::Key, RememberedKind::Source] {
-            let texts = (log, kind as u8, "")..(log, kind as u8 + 1, "");
-            self.memories.retain_in(texts, |_, _| false)?;
-            self.order
-                .retain_in(in_log(log, kind as u8), |_, _| false)?;
+            let code = kind as u8;
+            let (first, end) = (memory_key(log, code, ""), memory_key(log, code + 1, ""));
+            self.memories
+                .retain_in(&first[..]..&end[..], |_, _| false)?;
+            self.order.retain_in(in_log(log, code), |_, _| false)?;
         }
         Ok(())
     }

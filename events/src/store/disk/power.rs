@@ -105,7 +105,7 @@ impl Numbers {
 }
 
 fn limits() -> Limits {
-    Limits::new().events(150)
+    Limits::new().events(250)
 }
 
 fn log() -> LogName {
@@ -127,7 +127,7 @@ fn written(numbers: &mut Numbers) -> (Vec<u8>, Vec<DiskStep>, BTreeMap<usize, Ev
         let mut writes = WriteBatch::new(tables, limits(), batch, 1);
         let mut newest = EventId::ZERO;
         for number in 0..=numbers.below(20) {
-            let event = SseEvent::new("x".repeat(numbers.below(4000)));
+            let event = SseEvent::new("x".repeat(numbers.below(12_000)));
             let event = NewEvent::encode(event).with_key(&format!("{batch} {number}"));
             newest = writes.append(&log(), &event, None).unwrap();
         }
@@ -149,8 +149,8 @@ fn check(image: Vec<u8>, acknowledged: EventId) {
     };
     let page = read_page(&open.database, &log(), &limits(), None, EventId::ZERO, all);
     let page = page.unwrap();
-    assert!(page.newest >= acknowledged, "{} is lost", acknowledged);
-    assert!(page.events.len() <= 150);
+    assert!(page.newest >= acknowledged, "{acknowledged} is lost");
+    assert!(page.events.len() <= 250);
     let mut newest = page.events.first().map(crate::StoredEvent::after);
     for event in &page.events {
         assert_eq!(Some(event.after()), newest);
@@ -162,7 +162,7 @@ fn check(image: Vec<u8>, acknowledged: EventId) {
 #[test]
 fn d2_what_was_acknowledged_survives_a_power_failure_at_any_time() {
     let mut failures = 0;
-    for seed in 1..=3 {
+    for seed in 1..=2 {
         let mut numbers = Numbers(seed * 12_345);
         let (mut synced, steps, acknowledged) = written(&mut numbers);
         let mut pending = Vec::new();
@@ -174,7 +174,9 @@ fn d2_what_was_acknowledged_survives_a_power_failure_at_any_time() {
                 continue;
             }
             pending.push(step);
-            if numbers.below(12) != 0 {
+            // What makes the file larger is rare.
+            let is_resized = pending.iter().any(|it| matches!(it, DiskStep::Resize(_)));
+            if numbers.below(60) != 0 && !is_resized {
                 continue;
             }
             // Any part of it, nearly all of it, or the header and little else.

@@ -18,14 +18,19 @@ pub(super) const EVENTS: TableDefinition<'_, (u64, u64, u64), &[u8]> =
 /// Epochs by [`bucket`]: the epoch of a log that has no record.
 pub(super) const FLOORS: TableDefinition<'_, u8, u64> = TableDefinition::new("floors");
 
-/// The time of the last use and two numbers, by the number of a log, what is remembered, and its
-/// text.
-pub(super) const MEMORIES: TableDefinition<'_, (u64, u8, &str), (u64, u64, u64)> =
+/// The time of the last use and two numbers, by [`memory_key`].
+pub(super) const MEMORIES: TableDefinition<'_, &[u8], (u64, u64, u64)> =
     TableDefinition::new("memories");
 
 /// The texts of [`MEMORIES`] in the order of their last use.
 pub(super) const MEMORY_ORDER: TableDefinition<'_, (u64, u8, u64), &str> =
     TableDefinition::new("memory-order");
+
+/// Returns a key of [`MEMORIES`]: the number of a log, what is remembered, and its text. A tuple with
+/// a text would be written in another way by newer releases of the database.
+pub(super) fn memory_key(log: u64, kind: u8, text: &str) -> Vec<u8> {
+    [&log.to_be_bytes(), &[kind][..], text.as_bytes()].concat()
+}
 
 /// The version of these tables.
 pub(super) const FORMAT: &str = "format";
