@@ -1,185 +1,211 @@
 //! An event stream as the body of an answer.
 
+mod direct;
+mod watched;
+
 use std::{
+    convert::Infallible,
     future::Future,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use axum::body::Body;
+use axum::{
+    Extension,
+    body::Body,
+    response::{IntoResponse, Response},
+};
 use bytes::Bytes;
-use futures::Stream;
+use futures::{FutureExt, Stream, future::select};
+use http::{HeaderValue, Version, header};
+use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     sync::OwnedSemaphorePermit,
-    task::AbortHandle,
-    time::{Instant, sleep, sleep_until},
+    time::{Sleep, sleep},
 };
 use wsio_events::EventFeed;
 
-use crate::connection::{ConnectionHandle, LINGER, ReadEndHold};
-
-/// The largest piece of a chunk, in bytes: HTTP asks for the next one when it has written most of
-/// those before it, which is how progress shows.
-const PIECE: usize = 16 * 1024;
+use crate::connection::{ConnectionHandle, LINGER, ReadEndHold, WriteLimit};
 
 /// The pause between the two comments that show whether a client that has ended its sending side is
 /// still there: the first makes a client that is gone reset the connection, the second fails then.
 const PROBE: Duration = Duration::from_secs(1);
 
-/// Returns the feed as a body, which holds the slot until it ends.
+/// The upper limit of the size of a body that nothing has changed: a layer that encodes it in
+/// another way knows of no limit, or of another one.
+const AS_IT_IS: u64 = u64::MAX - 0x7773_696f;
+
+/// Returns an answer with the feed as its body, which holds the slot until it ends.
 ///
-/// A body cannot notice by itself that nobody polls it any more: a task drops the feed, and with it
-/// the slot, when the client does not take anything for `write_timeout`. It also drops the
-/// connection, where it is known.
+/// A body cannot notice by itself that nobody polls it any more, because the client does not take
+/// anything for `write_timeout`. Where the connection is known, that is noticed there; otherwise a
+/// task drops the feed, and with it the slot.
 pub(crate) fn events(
     feed: EventFeed,
     slot: OwnedSemaphorePermit,
     write_timeout: Option<Duration>,
-    connection: Option<ConnectionHandle>,
-) -> Body {
+    connection: Option<&ConnectionHandle>,
+) -> Response {
+    let Some(connection) = connection else {
+        return watched::events(feed, slot, write_timeout).into_response();
+    };
     let stopped = feed.stopped();
-    let progress = Arc::new(BodyProgress(Mutex::new(BodyState {
-        feed: Some((feed, slot)),
-        rest: Bytes::new(),
-        yielded_at: None,
-        probe: false,
-        waker: None,
-    })));
-    let hold = connection.as_ref().map(|connection| {
-        connection.set_streaming();
-        connection.hold()
+    let limit: WriteLimit = Arc::new(move || overdue(stopped.clone(), write_timeout).boxed());
+    let feed = Arc::new(Mutex::new(Some((feed, slot))));
+    let stream = EventStream {
+        feed: Arc::clone(&feed),
+        limit: Arc::clone(&limit),
+    };
+    connection.set_streaming(limit);
+    let body = Body::new(EventBody {
+        feed,
+        hold: connection.hold(),
+        probe: Probe::Idle,
     });
-    let watching = watch(Arc::clone(&progress), write_timeout, stopped, connection);
-    Body::from_stream(EventBody {
-        progress,
-        watchdog: tokio::spawn(watching).abort_handle(),
-        _hold: hold,
-    })
+    (Extension(stream), body).into_response()
 }
 
-struct EventBody {
-    progress: Arc<BodyProgress>,
-    watchdog: AbortHandle,
-    _hold: Option<ReadEndHold>,
+/// The event stream that is the body of an answer.
+#[derive(Clone)]
+pub(crate) struct EventStream {
+    feed: SharedFeed,
+    limit: WriteLimit,
 }
 
-/// The part of a body that its watchdog sees.
-struct BodyProgress(Mutex<BodyState>);
+type SharedFeed = Arc<Mutex<Option<(EventFeed, OwnedSemaphorePermit)>>>;
 
-struct BodyState {
-    /// `None` after the watchdog has given up.
-    feed: Option<(EventFeed, OwnedSemaphorePermit)>,
-    /// The rest of a chunk.
-    rest: Bytes,
-    /// The time of the last piece, if the next one has not been asked for.
-    yielded_at: Option<Instant>,
-    /// Whether a comment is to be sent to see whether the client is there.
-    probe: bool,
-    waker: Option<Waker>,
-}
-
-impl BodyProgress {
-    fn lock(&self) -> MutexGuard<'_, BodyState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until nothing has been taken for so long.
-    async fn stalled(&self, limit: Option<Duration>) {
-        let Some(limit) = limit else {
-            return std::future::pending().await;
-        };
-        loop {
-            let since = self.lock().yielded_at;
-            let now = Instant::now();
-            let due = since.unwrap_or(now).checked_add(limit);
-            match due {
-                Some(due) if due > now => sleep_until(due).await,
-                Some(_) => return,
-                // A time too far off for the clock.
-                None => return std::future::pending().await,
-            }
+impl EventStream {
+    /// Takes the event stream out of an answer, if it is the body as it is.
+    ///
+    /// The body that is left lets `connection` [leave](ConnectionHandle::leave) HTTP.
+    pub(crate) fn take_from(
+        response: &mut Response,
+        connection: &ConnectionHandle,
+    ) -> Option<Self> {
+        let stream = response.extensions_mut().remove::<Self>()?;
+        if response.version() != Version::HTTP_11
+            || response.body().size_hint().upper() != Some(AS_IT_IS)
+        {
+            return None;
         }
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+        *response.body_mut() = Body::new(LeftBody(connection.clone()));
+        Some(stream)
     }
 
-    /// Sends a comment where the stream would be silent.
-    fn probe(&self) {
-        let mut state = self.lock();
-        state.probe = true;
-        let waker = state.waker.take();
-        drop(state);
-        waker.into_iter().for_each(Waker::wake);
+    /// Writes the stream to the connection, behind the head of the answer.
+    pub(crate) async fn write<I>(self, io: I) -> io::Result<()>
+    where
+        I: AsyncRead + AsyncWrite + Send + Unpin,
+    {
+        let Some((feed, slot)) = lock(&self.feed).take() else {
+            return Ok(());
+        };
+        let written = direct::write(io, feed, self.limit).await;
+        drop(slot);
+        written
     }
 }
 
-async fn watch(
-    progress: Arc<BodyProgress>,
-    write_timeout: Option<Duration>,
-    stopped: impl Future<Output = ()>,
-    connection: Option<ConnectionHandle>,
-) {
-    let overdue = async {
+fn lock(feed: &SharedFeed) -> MutexGuard<'_, Option<(EventFeed, OwnedSemaphorePermit)>> {
+    feed.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The body of an answer of which HTTP writes the head only.
+struct LeftBody(ConnectionHandle);
+
+impl hyper::body::Body for LeftBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        // The head is on its way.
+        self.0.leave();
+        Poll::Pending
+    }
+}
+
+/// A comment that shows whether the client is there.
+const COMMENT: Bytes = Bytes::from_static(b":\n\n");
+
+/// Waits until a client has had its time to take something.
+async fn overdue(stopped: impl Future<Output = ()>, write_timeout: Option<Duration>) {
+    let stopped = async {
         stopped.await;
         sleep(LINGER).await;
     };
-    let probing = async {
-        if let Some(connection) = &connection {
-            connection.half_closed().await;
-            progress.probe();
-            sleep(PROBE).await;
-            progress.probe();
+    let stalled = async {
+        match write_timeout {
+            Some(limit) => sleep(limit).await,
+            None => std::future::pending().await,
         }
-        std::future::pending::<()>().await;
     };
-    tokio::select! {
-        () = progress.stalled(write_timeout) => {}
-        () = overdue => {}
-        () = probing => {}
-    }
-    tracing::debug!("a subscriber does not read");
-    let feed = progress.lock().feed.take();
-    drop(feed);
-    if let Some(connection) = connection {
-        connection.abort();
-    }
+    select(pin!(stopped), pin!(stalled)).await;
 }
 
-impl Stream for EventBody {
-    type Item = io::Result<Bytes>;
+/// The body on a connection of a [`Server`](crate::Server).
+struct EventBody {
+    feed: SharedFeed,
+    hold: ReadEndHold,
+    probe: Probe,
+}
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut state = self.progress.lock();
-        let state = &mut *state;
-        state.yielded_at = None;
-        let Some((feed, _)) = &mut state.feed else {
-            return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
-        };
-        if state.rest.is_empty() {
-            let chunk = match Pin::new(feed).poll_next(cx) {
-                Poll::Pending if std::mem::take(&mut state.probe) => {
-                    Some(Ok(Bytes::from_static(b":\n\n")))
-                }
-                Poll::Pending => {
-                    state.waker = Some(cx.waker().clone());
-                    return Poll::Pending;
-                }
-                Poll::Ready(chunk) => chunk,
-            };
-            match chunk {
-                Some(Ok(chunk)) => state.rest = chunk,
-                None => return Poll::Ready(None),
+/// Comments to a client that has ended its sending side.
+enum Probe {
+    Idle,
+    Waiting(Pin<Box<Sleep>>),
+    Done,
+}
+
+impl Probe {
+    /// Ready when a comment is due.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        *self = match self {
+            Self::Idle => Self::Waiting(Box::pin(sleep(PROBE))),
+            Self::Waiting(pause) => {
+                ready!(pause.as_mut().poll(cx));
+                Self::Done
             }
-        }
-        state.yielded_at = Some(Instant::now());
-        let len = state.rest.len().min(PIECE);
-        Poll::Ready(Some(Ok(state.rest.split_to(len))))
+            Self::Done => return Poll::Pending,
+        };
+        Poll::Ready(())
     }
 }
 
-impl Drop for EventBody {
-    fn drop(&mut self) {
-        self.watchdog.abort();
+impl hyper::body::Body for EventBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let this = &mut *self;
+        let chunk = match &mut *lock(&this.feed) {
+            Some((feed, _)) => Pin::new(feed).poll_next(cx),
+            None => return Poll::Ready(None),
+        };
+        let chunk = match chunk {
+            Poll::Pending if this.hold.is_half_closed() => {
+                ready!(this.probe.poll(cx));
+                Some(Ok(COMMENT))
+            }
+            chunk => ready!(chunk),
+        };
+        Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data)))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        hint.set_upper(AS_IT_IS);
+        hint
     }
 }

@@ -2,7 +2,9 @@
 
 use std::future::Future;
 
+use futures::{FutureExt, future::select};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use wsio_events::Seldom;
 
 /// A cloneable handle to a running [`Server`](crate::Server): runs tasks that end with it.
 ///
@@ -29,10 +31,10 @@ impl ServerHandle {
     /// Runs a task until it ends or the server does. A shutdown waits for the task, at most for
     /// the [grace period](crate::ServerBuilder::grace).
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let killed = self.killed.clone();
-        self.tracker.spawn(async move {
-            killed.run_until_cancelled(task).await;
-        });
+        let killed = Seldom::new(self.killed.clone().cancelled_owned());
+        // Boxed, so that it is not in the memory of the task twice.
+        let task = select(killed, Box::pin(task));
+        self.tracker.spawn(task.map(|_| ()));
     }
 
     /// Waits until the server is being shut down.

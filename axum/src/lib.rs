@@ -33,6 +33,7 @@ mod origin;
 mod request;
 mod route;
 mod server;
+mod transport;
 mod upgrade;
 
 pub use self::{
@@ -40,7 +41,8 @@ pub use self::{
     origin::{OriginCheck, OriginPolicy},
     request::EventRequest,
     route::{EventRoute, events},
-    server::{Running, Server, ServerBuilder, transport},
+    server::{Running, Server, ServerBuilder},
+    transport::transport,
     upgrade::{UpgradeRejection, WsUpgrade},
 };
 

@@ -315,9 +315,9 @@ impl EventRoute {
                     })
             }
             None => {
-                let connection = request.connection;
-                let body = body::events(feed, slot, self.write_timeout, connection);
-                let mut response = (HEADERS, body).into_response();
+                let connection = request.connection.as_ref();
+                let events = body::events(feed, slot, self.write_timeout, connection);
+                let mut response = (HEADERS, events).into_response();
                 if request.version == Version::HTTP_10 {
                     // The end of the body is the end of the connection; to an answer of another
                     // version hyper would add `keep-alive`.

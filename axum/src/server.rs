@@ -1,6 +1,15 @@
 //! A server, and its end.
 
-use std::{fmt, future::Future, io, net::SocketAddr, pin::pin, time::Duration};
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -8,22 +17,25 @@ use axum::{
     response::Response,
     serve::{Listener, ListenerExt},
 };
-use bytes::Bytes;
+use futures::FutureExt;
 use http::Version;
-use hyper::{Request, body::Incoming, rt::Executor, service::service_fn, upgrade::Upgraded};
+use hyper::{Request, body::Incoming, rt::Executor, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::conn::auto::{Builder, upgrade::downcast},
+    server::conn::auto::Builder,
 };
 use tokio::{
     net::{TcpListener, ToSocketAddrs},
     time::{sleep, timeout},
 };
 use tower_service::Service as _;
+use wsio_events::Seldom;
 
 use crate::{
     OriginPolicy, ServerHandle,
-    connection::{ConnectionHandle, HoldableIo},
+    body::EventStream,
+    connection::{ConnectionHandle, Exit, HoldableIo},
+    transport::BareTransport,
 };
 
 /// The time a client may take to send the head of a request.
@@ -137,18 +149,6 @@ impl ServerBuilder {
     }
 }
 
-/// Returns the transport below an upgraded connection of a [`Server`], and the bytes read ahead, for
-/// handlers that speak a protocol of their own. Returns `None` if the connection is another's, or
-/// HTTP/2's.
-#[must_use]
-pub fn transport<I>(upgraded: Upgraded) -> Option<(I, Bytes)>
-where
-    I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
-{
-    let parts = downcast::<TokioIo<HoldableIo<I>>>(upgraded).ok()?;
-    Some((parts.io.into_inner().into_inner(), parts.read_buf))
-}
-
 /// A running server. Dropping it ends every connection at once, without a Close frame.
 #[must_use = "dropping it stops the server"]
 pub struct Running<A = SocketAddr> {
@@ -214,34 +214,79 @@ where
     A: Clone + Send + Sync + 'static,
 {
     let connection = ConnectionHandle::default();
-    let io = TokioIo::new(HoldableIo::new(io, connection.clone()));
-    let (for_requests, of_requests) = (connection.clone(), handle.clone());
+    let (io, exit) = HoldableIo::new(io, connection.clone(), HEADER_TIMEOUT);
+    let stream = StreamSlot::default();
+    let (for_requests, of_requests, to_stream) =
+        (connection.clone(), handle.clone(), stream.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         let extensions = request.extensions_mut();
         extensions.insert(of_requests.clone());
         extensions.insert(ConnectInfo(peer.clone()));
-        respond(router.clone(), request, &for_requests)
+        extensions.insert(BareTransport::of::<I>());
+        // Boxed, since it would take its memory as long as the connection lasts.
+        respond(router.clone(), request, &for_requests, to_stream.clone()).boxed()
     });
     let builder = builder(&handle);
-    let mut serving = pin!(builder.serve_connection_with_upgrades(io, service));
-    let served = async {
-        tokio::select! {
-            served = serving.as_mut() => return served,
-            () = handle.shutting_down() => {}
+    let mut serving = Box::pin(builder.serve_connection_with_upgrades(TokioIo::new(io), service));
+    let mut closing = Seldom::new(handle.shutting_down());
+    let served = tokio::select! {
+        biased;
+        () = &mut closing => {
+            serving.as_mut().graceful_shutdown();
+            tokio::select! {
+                served = until_left(serving.as_mut(), &exit) => served,
+                () = connection.overdue() => Ok(None),
+            }
         }
-        serving.as_mut().graceful_shutdown();
-        tokio::select! {
-            served = serving => served,
-            () = connection.overdue() => Ok(()),
-        }
+        served = until_left(serving.as_mut(), &exit) => served,
     };
-    tokio::select! {
-        served = served => if let Err(error) = served {
-            tracing::debug!(%error, "connection failed");
+    // With its buffers.
+    drop(serving);
+    let written = match served {
+        Ok(Some(io)) => match stream.take() {
+            Some(stream) => stream.write(io).await,
+            None => Ok(()),
         },
-        () = connection.aborted() => {}
-        () = connection.silent(HEADER_TIMEOUT) => {}
+        Ok(None) => Ok(()),
+        Err(error) => Err(io::Error::other(error)),
+    };
+    if let Err(error) = written {
+        tracing::debug!(%error, "connection failed");
     }
+}
+
+/// The event stream that is written after HTTP has left the connection.
+#[derive(Clone, Default)]
+struct StreamSlot(Arc<Mutex<Option<EventStream>>>);
+
+impl StreamSlot {
+    fn set(&self, stream: EventStream) {
+        let before = self.lock().replace(stream);
+        drop(before);
+    }
+
+    fn take(&self) -> Option<EventStream> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<EventStream>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves HTTP until the connection is over, or left: then it returns the transport.
+async fn until_left<I, E>(
+    mut serving: Pin<&mut impl Future<Output = Result<(), E>>>,
+    exit: &Exit<I>,
+) -> Result<Option<I>, E> {
+    poll_fn(|cx| match serving.as_mut().poll(cx) {
+        Poll::Ready(served) => Poll::Ready(served.map(|()| None)),
+        Poll::Pending => match exit.take() {
+            Some(io) => Poll::Ready(Ok(Some(io))),
+            None => Poll::Pending,
+        },
+    })
+    .await
 }
 
 /// Answers a request. Over HTTP/1 the end of the client's sending side does not end that at once.
@@ -249,6 +294,7 @@ fn respond(
     router: Router,
     mut request: Request<Incoming>,
     connection: &ConnectionHandle,
+    stream: StreamSlot,
 ) -> impl Future<Output = io::Result<Response>> + Send + use<> {
     // HTTP/2 has many streams on a connection, and ends each by itself.
     connection.set_requested();
@@ -259,14 +305,19 @@ fn respond(
     // Begins now: behind the request the end may have arrived already.
     let patience = is_http1.then(|| patience(connection));
     let answer = answer(router, request);
+    let connection = connection.clone();
     async move {
         let Some(patience) = patience else {
             return answer.await;
         };
-        tokio::select! {
+        let mut answer = tokio::select! {
             answer = answer => answer,
             gone = patience => Err(gone),
+        }?;
+        if let Some(events) = EventStream::take_from(&mut answer, &connection) {
+            stream.set(events);
         }
+        Ok(answer)
     }
 }
 

@@ -25,7 +25,10 @@ use wsio::{
     native::{Acceptor, Role},
 };
 
-use crate::ServerHandle;
+use crate::{
+    ServerHandle,
+    transport::{AnyTransport, BareTransport},
+};
 
 /// An axum extractor for the opening handshake of a WebSocket, over HTTP/1.1 (RFC 6455 § 4.2) or
 /// HTTP/2 (RFC 8441).
@@ -64,6 +67,7 @@ pub struct WsUpgrade {
     protocol: Option<String>,
     acceptor: Acceptor,
     server: Option<ServerHandle>,
+    bare: Option<BareTransport>,
     /// Whether the connection is closed for its user when the server is shut down.
     closes_at_shutdown: bool,
 }
@@ -136,11 +140,16 @@ impl WsUpgrade {
         let protocol = self.protocol.clone().unwrap_or_default();
         let acceptor = self.acceptor.clone();
         let server = self.server.clone().filter(|_| self.closes_at_shutdown);
+        let bare = self.bare;
         self.upgrade(async move |upgraded| {
-            let io = TokioIo::new(upgraded);
+            let io: Box<dyn AnyTransport> = match bare {
+                Some(bare) => bare.below(upgraded),
+                None => Box::new(TokioIo::new(upgraded)),
+            };
             match acceptor.adopt(io, Role::Server, url, protocol).await {
                 Ok((meta, stream)) => {
-                    let serving = serve(meta.clone(), stream);
+                    // Boxed, as below, so that it is not in the memory of the task several times.
+                    let serving = Box::pin(serve(meta.clone(), stream));
                     until_shutdown(server, meta, serving).await;
                 }
                 Err(error) => tracing::warn!(%error, "the connection cannot be adopted"),
@@ -166,7 +175,7 @@ impl WsUpgrade {
         let on_upgrade = self.on_upgrade;
         let task = async move {
             match on_upgrade.await {
-                Ok(upgraded) => serve(upgraded).await,
+                Ok(upgraded) => Box::pin(serve(upgraded)).await,
                 Err(error) => tracing::debug!(%error, "the client went away"),
             }
         };
@@ -239,6 +248,7 @@ impl<S: Sync> FromRequestParts<S> for WsUpgrade {
             protocol: None,
             acceptor: Acceptor::new(),
             server: extensions.get().cloned(),
+            bare: extensions.get().copied(),
             closes_at_shutdown: true,
         })
     }

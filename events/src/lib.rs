@@ -39,6 +39,7 @@ mod limits;
 mod log;
 mod logs;
 mod name;
+mod seldom;
 mod store;
 mod window;
 
@@ -60,6 +61,10 @@ pub use self::{
     },
     window::{LogTail, PendingWakes, TailGap},
 };
+
+// For wsio-axum.
+#[doc(hidden)]
+pub use self::seldom::Seldom;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,13 +1,23 @@
 //! The newest events of a log, in memory, and the subscribers that wait for more.
 
+mod chunks;
+mod waiters;
+
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     error, fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     task::Waker,
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
+
+pub(crate) use self::{chunks::CHUNK, waiters::WaiterKey};
+use self::{chunks::ChunkCache, waiters::WaiterList};
 use crate::{EventId, StoredEvent, limits::WindowLimits};
 
 /// The newest events of a log.
@@ -16,13 +26,26 @@ use crate::{EventId, StoredEvent, limits::WindowLimits};
 /// was between them is lost for good.
 #[derive(Debug)]
 pub(crate) struct LogWindow {
-    events: VecDeque<(StoredEvent, Instant)>,
+    events: VecDeque<KeptEvent>,
     bytes: usize,
+    /// The bytes of all events so far.
+    offset: u64,
+    chunks: ChunkCache,
     limits: WindowLimits,
     age: Option<Duration>,
     newest: EventId,
     /// The predecessor of the end of the log, if the newest event is the end.
     ended_after: Option<EventId>,
+}
+
+/// An event of the window.
+#[derive(Debug)]
+struct KeptEvent {
+    event: StoredEvent,
+    since: Instant,
+    /// Whether a chunk ends behind it. Readers that began at different places come to read the same
+    /// chunks.
+    is_boundary: bool,
 }
 
 /// The next event for a reader of a [`LogWindow`].
@@ -42,6 +65,8 @@ impl LogWindow {
         Self {
             events: VecDeque::new(),
             bytes: 0,
+            offset: 0,
+            chunks: ChunkCache::default(),
             limits,
             age,
             newest: EventId::ZERO,
@@ -60,7 +85,7 @@ impl LogWindow {
     }
 
     pub(crate) fn oldest(&self) -> Option<&StoredEvent> {
-        self.events.front().map(|(event, _)| event)
+        self.events.front().map(|kept| &kept.event)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -88,9 +113,43 @@ impl LogWindow {
             return NextEvent::Older;
         }
         match self.events.get(self.index_after(last)) {
-            Some((event, _)) => NextEvent::Event(event.clone()),
+            Some(kept) => NextEvent::Event(kept.event.clone()),
             None => NextEvent::Older,
         }
+    }
+
+    /// Returns the blocks of the events that follow `last`, up to the end of a chunk, and the id of
+    /// the last of them. All readers share the memory. `None` if there is anything else to be done
+    /// than to send events.
+    pub(crate) fn blocks_after(&mut self, last: EventId) -> Option<(Bytes, EventId)> {
+        if last >= self.newest || last < self.base() {
+            return None;
+        }
+        if let Some(chunk) = self.chunks.find(last, self.newest) {
+            return Some(chunk);
+        }
+        let index = self.index_after(last);
+        let (mut blocks, mut end, mut is_cut) = (Vec::new(), last, true);
+        for KeptEvent {
+            event, is_boundary, ..
+        } in self.events.range(index..)
+        {
+            if event.after() != end || event.is_end() {
+                break;
+            }
+            blocks.push(event.block());
+            end = event.id();
+            if *is_boundary {
+                is_cut = false;
+                break;
+            }
+        }
+        let blocks = match &blocks[..] {
+            [] => return None,
+            [block] => (*block).clone(),
+            several => self.chunks.join(last, end, is_cut, several),
+        };
+        Some((blocks, end))
     }
 
     /// Returns the index of the first event whose id is larger.
@@ -100,12 +159,12 @@ impl LogWindow {
             && oldest.id().epoch == last.epoch
             && let Some(distance) = (last.number + 1).checked_sub(oldest.id().number)
             && let Ok(index) = usize::try_from(distance)
-            && let Some((event, _)) = self.events.get(index)
-            && event.id().previous() == last
+            && let Some(kept) = self.events.get(index)
+            && kept.event.id().previous() == last
         {
             return index;
         }
-        self.events.partition_point(|(event, _)| event.id() <= last)
+        self.events.partition_point(|kept| kept.event.id() <= last)
     }
 
     /// Begins with what a store has found.
@@ -123,16 +182,23 @@ impl LogWindow {
         while self
             .events
             .back()
-            .is_some_and(|(last, _)| last.id() > event.after())
+            .is_some_and(|last| last.event.id() > event.after())
         {
-            if let Some((orphan, _)) = self.events.pop_back() {
-                self.bytes -= orphan.block().len();
+            if let Some(orphan) = self.events.pop_back() {
+                self.bytes -= orphan.event.block().len();
+                self.chunks.clear();
             }
         }
         self.newest = event.id();
         self.ended_after = event.is_end().then(|| event.after());
         self.bytes += event.block().len();
-        self.events.push_back((event, now));
+        let chunk = self.offset / CHUNK;
+        self.offset += event.block().len() as u64;
+        self.events.push_back(KeptEvent {
+            event,
+            since: now,
+            is_boundary: self.offset / CHUNK > chunk,
+        });
     }
 
     /// Drops the events that are too old by now.
@@ -144,7 +210,7 @@ impl LogWindow {
 
     /// Drops the oldest events over the limits.
     fn trim(&mut self, now: Instant) {
-        while let Some((oldest, since)) = self.events.front() {
+        while let Some(KeptEvent { event, since, .. }) = self.events.front() {
             // The end of the log takes no event's place.
             let events = self.events.len() - usize::from(self.ended_after.is_some());
             let is_over = events > self.limits.events || self.bytes > self.limits.bytes;
@@ -152,7 +218,7 @@ impl LogWindow {
             if !(is_over && self.events.len() > 1 || is_old) {
                 break;
             }
-            self.bytes -= oldest.block().len();
+            self.bytes -= event.block().len();
             self.events.pop_front();
         }
     }
@@ -160,18 +226,32 @@ impl LogWindow {
 
 /// The part of a log that its store writes and its subscribers read.
 #[derive(Debug)]
-pub(crate) struct LogCell(Mutex<LogState>);
+pub(crate) struct LogCell {
+    state: Mutex<LogState>,
+    /// The round of the waiters, which is read without the lock.
+    round: AtomicU64,
+}
 
 #[derive(Debug)]
 pub(crate) struct LogState {
     pub(crate) window: LogWindow,
     /// Whether the store has returned the log. What it pushes earlier follows what it returns.
     is_open: bool,
-    /// The subscriptions that wait for the next event. Empty maps hold no memory, so nothing stays
-    /// of subscribers that have gone.
-    pub(crate) waiting: BTreeMap<u64, Waker>,
+    /// The subscriptions that wait for the next event.
+    pub(crate) waiting: WaiterList,
     pub(crate) subscribers: usize,
-    pub(crate) next_key: u64,
+}
+
+impl LogState {
+    /// Adds a subscription to those that wait. See [`WaiterList::insert`].
+    pub(crate) fn wait(&mut self, key: &mut Option<WaiterKey>, waker: &Waker) -> Option<Waker> {
+        let before = self.waiting.insert(key, waker);
+        // When everybody waits, nobody needs chunks.
+        if self.waiting.len() == self.subscribers {
+            self.window.chunks.clear();
+        }
+        before
+    }
 }
 
 impl LogCell {
@@ -180,18 +260,34 @@ impl LogCell {
             events: usize::MAX,
             bytes: usize::MAX,
         };
-        Arc::new(Self(Mutex::new(LogState {
-            window: LogWindow::new(all, age),
-            is_open: false,
-            waiting: BTreeMap::new(),
-            subscribers: 0,
-            next_key: 0,
-        })))
+        Arc::new(Self {
+            state: Mutex::new(LogState {
+                window: LogWindow::new(all, age),
+                is_open: false,
+                waiting: WaiterList::default(),
+                subscribers: 0,
+            }),
+            round: AtomicU64::new(0),
+        })
+    }
+
+    /// Returns whether a subscription still waits under this key, so that it would learn nothing
+    /// new from the log.
+    pub(crate) fn is_waiting(&self, key: &WaiterKey) -> bool {
+        self.round.load(Ordering::Acquire) == key.round()
     }
 
     /// A store that panicked leaves what it leaves; the log around it is in order.
     pub(crate) fn lock(&self) -> MutexGuard<'_, LogState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the waiting, after events were added.
+    fn wakes(&self, state: &mut LogState, now: Instant) -> PendingWakes {
+        state.window.trim(now);
+        let waiting = state.waiting.take();
+        self.round.store(state.waiting.round(), Ordering::Release);
+        PendingWakes(waiting)
     }
 
     /// Opens the window with what its store has found, and what it has pushed since.
@@ -199,11 +295,11 @@ impl LogCell {
         let mut state = self.lock();
         state.is_open = true;
         let mut pushed = std::mem::take(&mut state.window.events);
-        pushed.retain(|(event, _)| event.id() > newest);
+        pushed.retain(|kept| kept.event.id() > newest);
         state.window.limits = limits;
         state.window.bytes = 0;
         state.window.begin(newest, recent, Instant::now());
-        for (event, since) in pushed {
+        for KeptEvent { event, since, .. } in pushed {
             state.window.add(event, since);
         }
         state.window.trim(Instant::now());
@@ -258,7 +354,7 @@ impl LogTail {
             }
             state.window.add(event, now);
         }
-        let wakes = PendingWakes::after(&mut state, now);
+        let wakes = cell.wakes(&mut state, now);
         drop(state);
         match gap {
             Some(gap) => {
@@ -283,7 +379,7 @@ impl LogTail {
                 state.window.add(event, now);
             }
         }
-        PendingWakes::after(&mut state, now)
+        cell.wakes(&mut state, now)
     }
 }
 
@@ -291,19 +387,12 @@ impl LogTail {
 /// is best done after releasing the locks that they may need.
 #[derive(Debug, Default)]
 #[must_use = "dropping it wakes the subscribers"]
-pub struct PendingWakes(BTreeMap<u64, Waker>);
-
-impl PendingWakes {
-    fn after(state: &mut LogState, now: Instant) -> Self {
-        state.window.trim(now);
-        Self(std::mem::take(&mut state.waiting))
-    }
-}
+pub struct PendingWakes(Vec<Option<Waker>>);
 
 impl Drop for PendingWakes {
     fn drop(&mut self) {
         let waiting = std::mem::take(&mut self.0);
-        waiting.into_values().for_each(Waker::wake);
+        waiting.into_iter().flatten().for_each(Waker::wake);
     }
 }
 

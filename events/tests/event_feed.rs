@@ -48,6 +48,46 @@ async fn r7_a_feed_begins_with_something_at_once() {
 }
 
 #[tokio::test]
+async fn d7_a_burst_is_joined_once_for_all() {
+    let log = EventLog::default();
+    let place = log.newest().to_string();
+    let mut early: Vec<_> = (0..10).map(|_| open(&log, Some(&place))).collect();
+    for feed in &mut early {
+        assert!(now(feed).unwrap().starts_with(':'));
+    }
+    // One of them is a little ahead.
+    let mut text = String::new();
+    let mut append = async |n: usize| {
+        let data = n.to_string().repeat(30);
+        let id = log.append(SseEvent::new(data.as_str())).await.unwrap();
+        text += &format!("id: {id}\ndata: {data}\n\n");
+    };
+    append(0).await;
+    let first = now(&mut early[0]).unwrap();
+    for n in 1..500 {
+        append(n).await;
+    }
+    let mut texts = vec![String::new(); early.len()];
+    texts[0] = first;
+    let all = text;
+    let mut shared = Vec::new();
+    for (feed, text) in early.iter_mut().zip(&mut texts) {
+        let mut addresses = Vec::new();
+        while let Some(Some(chunk)) = feed.next().now_or_never() {
+            let chunk = chunk.unwrap();
+            addresses.push(chunk.as_ptr());
+            *text += std::str::from_utf8(&chunk).unwrap();
+        }
+        // All but the first, which is another one of who was ahead.
+        shared.push(addresses.split_off(1));
+    }
+    assert!(texts.iter().all(|text| *text == all));
+    assert!(shared[0].len() > 1);
+    shared.dedup();
+    assert_eq!(shared.len(), 1, "joined more than once");
+}
+
+#[tokio::test]
 async fn r7_a_feed_ends_at_its_limit_and_when_it_is_stopped() {
     let log = EventLog::default();
     let place = log.newest().to_string();

@@ -20,7 +20,7 @@ struct Benchmark {
 }
 
 /// In the order of the report.
-const BENCHMARKS: [Benchmark; 5] = [
+const BENCHMARKS: [Benchmark; 7] = [
     Benchmark {
         name: "native",
         provide: || Ok(()),
@@ -28,6 +28,14 @@ const BENCHMARKS: [Benchmark; 5] = [
     Benchmark {
         name: "events",
         provide: || Ok(()),
+    },
+    Benchmark {
+        name: "fanout",
+        provide: || Ok(()),
+    },
+    Benchmark {
+        name: "logs",
+        provide: setup::redis,
     },
     Benchmark {
         name: "instructions",

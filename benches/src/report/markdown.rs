@@ -98,6 +98,17 @@ fn goal_row(comparison: &Comparison, goal: &Goal) -> Option<[String; 5]> {
                 reached(ratio.median, *of).to_owned(),
             ]
         }
+        Goal::CpuRatio { to, of } => {
+            let entry = comparison.entry(to)?;
+            let (ratio, cpu) = (entry.ratio, entry.cpu_ratio?);
+            [
+                title.clone(),
+                format!("at most {of} × the CPU time of {to}"),
+                format!("{:.2} ({:.2}–{:.2})", ratio.median, ratio.low, ratio.high),
+                format!("{cpu:.2}"),
+                if cpu <= *of { "yes" } else { "no" }.to_owned(),
+            ]
+        }
         Goal::Limit(limit) => {
             let ours = comparison.ours()?.value.median;
             [

@@ -26,7 +26,15 @@ pub use self::{
 };
 
 /// The sections that the report has, in this order, as far as there are results.
-pub const SECTIONS: [&str; 5] = ["native", "events", "instructions", "browser", "size"];
+pub const SECTIONS: [&str; 7] = [
+    "native",
+    "events",
+    "fanout",
+    "logs",
+    "instructions",
+    "browser",
+    "size",
+];
 
 /// Makes the report of all results there are.
 ///

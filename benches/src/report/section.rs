@@ -74,6 +74,13 @@ pub enum Goal {
         /// The ratio.
         of: f64,
     },
+    /// Our processor time is to be this part of another contender's, or less.
+    CpuRatio {
+        /// The other contender.
+        to: String,
+        /// The ratio.
+        of: f64,
+    },
     /// Our value is to be this one, or better.
     Limit(f64),
 }
@@ -187,5 +194,10 @@ impl Goal {
     /// Ours is to be `of` times that of `to`.
     pub fn ratio(to: impl Into<String>, of: f64) -> Self {
         Self::Ratio { to: to.into(), of }
+    }
+
+    /// Ours is to take at most `of` times the processor time of `to`.
+    pub fn cpu_ratio(to: impl Into<String>, of: f64) -> Self {
+        Self::CpuRatio { to: to.into(), of }
     }
 }

@@ -1,5 +1,7 @@
 //! A log as the bytes of an event stream.
 
+mod chunk;
+mod heartbeat;
 mod socket;
 mod upstream;
 
@@ -13,22 +15,20 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{
     FutureExt, Stream,
-    future::{BoxFuture, Shared},
+    future::{BoxFuture, Either, Shared, pending},
     stream::FusedStream,
 };
-use tokio::time::{Instant, Sleep, sleep};
-use tokio_util::codec::Encoder;
-use wsio::sse::{SseCodec, SseEvent, SseItem};
+use wsio::sse::{SseEvent, SseItem};
 
+use self::{
+    chunk::{CHUNK, FeedChunk},
+    heartbeat::Heartbeat,
+};
 pub use self::{socket::EventSocket, upstream::UpstreamEvent};
-use crate::{EventLog, Lagged, Subscription, event::carried};
-
-/// The size, in bytes, from which on a chunk is not filled further. A chunk for each event would
-/// cost a system call each or, in a browser, the 50 µs of a message.
-const CHUNK: usize = 16 * 1024;
+use crate::{EventLog, Lagged, Subscription, event::carried, seldom::Seldom};
 
 type OnLagged = Arc<dyn Fn(&Lagged) -> SseEvent + Send + Sync>;
 
@@ -99,11 +99,12 @@ impl FeedOptions {
         };
         let mut feed = EventFeed {
             subscription,
-            ahead: Chunk::default(),
+            ahead: FeedChunk::default(),
             heartbeat: self.heartbeat.map(Heartbeat::new),
             on_lagged: Arc::clone(&self.on_lagged),
             limit: None,
             until: None,
+            stopping: None,
             end: None,
             begun: false,
         };
@@ -142,7 +143,7 @@ impl fmt::Debug for FeedOptions {
 /// queued: a feed that is not polled holds its place in the log and no events.
 ///
 /// An event is encoded once, however many feeds it goes to: a chunk of one event shares its memory
-/// with the log and with all other feeds. There are no errors; the items are `Result`s for the sake
+/// with the log and with all other feeds, a chunk of several with the other feeds. There are no errors; the items are `Result`s for the sake
 /// of the bodies of HTTP servers.
 ///
 /// # Cancel safety
@@ -151,11 +152,13 @@ impl fmt::Debug for FeedOptions {
 pub struct EventFeed {
     subscription: Subscription,
     /// The bytes that are not yielded yet.
-    ahead: Chunk,
+    ahead: FeedChunk,
     heartbeat: Option<Heartbeat>,
     on_lagged: OnLagged,
     limit: Option<u64>,
     until: Option<Shared<BoxFuture<'static, ()>>>,
+    /// The same, if it is there: it is looked at only after it has woken the task.
+    stopping: Option<Seldom<Shared<BoxFuture<'static, ()>>>>,
     end: Option<FeedEnd>,
     /// Whether a chunk has been yielded.
     begun: bool,
@@ -177,19 +180,18 @@ impl EventFeed {
     /// Ends the feed when `stopping` resolves, such as when the server shuts down.
     #[must_use]
     pub fn until(mut self, stopping: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.until = Some(stopping.boxed().shared());
+        let stopping = stopping.boxed().shared();
+        self.until = Some(stopping.clone());
+        self.stopping = Some(Seldom::new(stopping));
         self
     }
 
     /// Waits until the future given to [`until`](Self::until) resolves, also while nothing polls
     /// the feed. Without one it waits for ever.
-    pub fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
-        let until = self.until.clone();
-        async move {
-            match until {
-                Some(until) => until.await,
-                None => std::future::pending().await,
-            }
+    pub fn stopped(&self) -> impl Future<Output = ()> + Clone + Send + use<> {
+        match &self.until {
+            Some(until) => Either::Left(until.clone()),
+            None => Either::Right(pending()),
         }
     }
 
@@ -231,6 +233,13 @@ impl EventFeed {
         if self.end.is_none() {
             self.end = self.ending(cx);
         }
+        if self.end.is_none() && self.limit.is_none() && self.ahead.is_empty() {
+            match self.subscription.poll_blocks(cx) {
+                Some(Poll::Ready(blocks)) => return self.ahead.push(&blocks),
+                Some(Poll::Pending) => return,
+                None => {}
+            }
+        }
         while self.end.is_none() && self.ahead.len() < CHUNK {
             let Poll::Ready(item) = self.subscription.poll_event(cx) else {
                 return;
@@ -255,7 +264,7 @@ impl EventFeed {
         if self.limit == Some(0) {
             return Some(FeedEnd::Limit);
         }
-        let stopped = self.until.as_mut()?.poll_unpin(cx).is_ready();
+        let stopped = self.stopping.as_mut()?.poll_unpin(cx).is_ready();
         stopped.then_some(FeedEnd::Until)
     }
 
@@ -311,85 +320,10 @@ impl fmt::Debug for EventFeed {
     }
 }
 
-/// Blocks that are not yielded yet: one that is shared, or several that are joined.
-#[derive(Default)]
-struct Chunk {
-    first: Bytes,
-    joined: BytesMut,
-}
-
-impl Chunk {
-    fn len(&self) -> usize {
-        self.first.len() + self.joined.len()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    fn push(&mut self, block: &Bytes) {
-        if self.is_empty() {
-            self.first = block.clone();
-            return;
-        }
-        self.join().extend_from_slice(block);
-    }
-
-    /// Adds what is of this client alone.
-    fn encode(&mut self, item: SseItem) {
-        if let Err(error) = SseCodec::new().encode(item, self.join()) {
-            // Neither an id of a log nor what `carried` returns has a line break.
-            tracing::error!(%error, "an item of an event stream cannot be encoded");
-        }
-    }
-
-    fn join(&mut self) -> &mut BytesMut {
-        let first = std::mem::take(&mut self.first);
-        if !first.is_empty() {
-            self.joined = BytesMut::with_capacity(CHUNK.max(2 * first.len()));
-            self.joined.extend_from_slice(&first);
-        }
-        &mut self.joined
-    }
-
-    fn take(&mut self) -> Bytes {
-        if self.first.is_empty() {
-            return std::mem::take(&mut self.joined).freeze();
-        }
-        std::mem::take(&mut self.first)
-    }
-}
-
 /// A reconnection time as a stream can carry it: in whole milliseconds, rounded up.
 fn retry(time: Duration) -> SseItem {
     let millis = time.as_nanos().div_ceil(1_000_000);
     SseItem::Retry(Duration::from_millis(
         u64::try_from(millis).unwrap_or(u64::MAX),
     ))
-}
-
-/// The clock of the silence since the last chunk.
-struct Heartbeat {
-    interval: Duration,
-    sleep: Pin<Box<Sleep>>,
-}
-
-impl Heartbeat {
-    fn new(interval: Duration) -> Self {
-        Self {
-            interval,
-            sleep: Box::pin(sleep(interval)),
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.sleep.as_mut().poll(cx)
-    }
-
-    fn put_off(&mut self) {
-        // A time too far off for the clock is no time at all.
-        if let Some(next) = Instant::now().checked_add(self.interval) {
-            self.sleep.as_mut().reset(next);
-        }
-    }
 }

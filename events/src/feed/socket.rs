@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::{FutureExt, SinkExt, StreamExt, TryFutureExt};
+use futures::{FutureExt, SinkExt, StreamExt, TryFutureExt, future::poll_immediate};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
@@ -21,7 +21,7 @@ use tokio::{
 use wsio::{CloseCode, Error, WsMessage, WsMeta, WsReceiver, WsSender, WsStream, sse::upstream};
 
 use super::upstream::{OnEvent, UpstreamEnd, UpstreamEvent, UpstreamReceiver};
-use crate::{EventFeed, EventLog, FeedEnd};
+use crate::{EventFeed, EventLog, FeedEnd, seldom::Seldom};
 
 /// The largest message that is sent, in bytes: a larger chunk is split.
 const MAX_MESSAGE: usize = 128_000;
@@ -159,11 +159,12 @@ impl EventSocket {
     /// Dropping the future drops the connection, and the event that is being handled.
     pub async fn serve(&self, meta: WsMeta, stream: WsStream, feed: EventFeed) {
         let (sink, messages) = stream.split();
-        let overdue = lingering(&feed);
+        let overdue = Seldom::new(lingering(&feed));
         let log = feed.log().clone();
         let (handled, to_confirm) = watch::channel(0);
         let sending = async {
             let sent = tokio::select! {
+                biased;
                 sent = self.send(&meta, sink, feed, to_confirm) => sent,
                 () = overdue => Err(SendFailure::Stalled),
             };
@@ -174,8 +175,9 @@ impl EventSocket {
             }
         };
         tokio::select! {
+            biased;
             () = sending => {}
-            () = self.receive(&meta, messages, log, handled) => {}
+            () = Seldom::new(self.receive(&meta, messages, log, handled)) => {}
         }
     }
 
@@ -188,12 +190,12 @@ impl EventSocket {
         mut to_confirm: watch::Receiver<u64>,
     ) -> Result<(), SendFailure> {
         let mut offer = self.on_event.is_some().then(|| comment(upstream::OFFER));
-        let mut is_over = false;
+        let (handles, mut is_over) = (self.on_event.is_some(), false);
         while !is_over {
             // A busy log does not hold back confirmations; of many, the latest says all.
             let chunk = tokio::select! {
                 biased;
-                Ok(()) = to_confirm.changed() => confirmation(&mut to_confirm),
+                Ok(()) = to_confirm.changed(), if handles => confirmation(&mut to_confirm),
                 chunk = feed.next() => match chunk {
                     Some(Ok(chunk)) => chunk,
                     None => {
@@ -304,6 +306,10 @@ async fn progressing(
         return sending.await.map_err(lost);
     };
     let mut sending = pin!(sending);
+    // Nearly always the system takes it at once.
+    if let Some(sent) = poll_immediate(sending.as_mut()).await {
+        return sent.map_err(lost);
+    }
     let (mut taken, mut idle_looks) = (0, 0);
     loop {
         if let Ok(sent) = timeout(limit / LOOKS, sending.as_mut()).await {

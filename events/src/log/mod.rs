@@ -12,7 +12,7 @@ use crate::{
     AppendError, EventId, EventStore, Limits, LogName, LogTail, NewEvent, PageLimits, StoreError,
     StoredLog,
     store::MemoryLog,
-    window::{LogCell, LogState},
+    window::{LogCell, LogState, WaiterKey},
 };
 
 /// A bounded log of events: it gives each an id, and lets any number of subscribers resume after
@@ -244,11 +244,14 @@ impl EventLog {
 
     fn subscription(&self, place: Place) -> Subscription {
         let mut state = self.lock();
-        let key = state.next_key;
-        state.next_key += 1;
         state.subscribers += 1;
         drop(state);
-        Subscription::new(self.clone(), key, place)
+        Subscription::new(self.clone(), place)
+    }
+
+    /// See [`LogCell::is_waiting`].
+    fn is_waiting(&self, key: &WaiterKey) -> bool {
+        self.0.cell.is_waiting(key)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, LogState> {

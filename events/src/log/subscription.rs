@@ -10,12 +10,16 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures::{Stream, future::BoxFuture, stream::FusedStream};
 use serde::Serialize;
 use tokio::time::{Sleep, sleep};
 use wsio::sse::SseEvent;
 
-use crate::{EventId, EventLog, Page, PageLimits, StoreError, StoredEvent, window::NextEvent};
+use crate::{
+    EventId, EventLog, Page, PageLimits, StoreError, StoredEvent,
+    window::{NextEvent, WaiterKey},
+};
 
 /// The most that a subscription reads from a store at a time, and holds until it is yielded.
 const PAGE: PageLimits = PageLimits {
@@ -40,8 +44,8 @@ const RETRY: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(5)
 /// No event is lost when a future of `StreamExt::next` or the like is dropped.
 pub struct Subscription {
     log: EventLog,
-    /// The key of its waker.
-    key: u64,
+    /// The place in the list of those who wait.
+    waiting: Option<WaiterKey>,
     place: Place,
     /// The rest of a page. The first follows the place, unless something is lost in between.
     page: VecDeque<StoredEvent>,
@@ -81,10 +85,10 @@ struct Reading {
 }
 
 impl Subscription {
-    pub(crate) fn new(log: EventLog, key: u64, place: Place) -> Self {
+    pub(crate) fn new(log: EventLog, place: Place) -> Self {
         Self {
             log,
-            key,
+            waiting: None,
             place,
             page: VecDeque::new(),
             reading: None,
@@ -117,6 +121,37 @@ impl Subscription {
             Place::Unknown(_) | Place::Oldest => false,
             Place::Over => true,
         }
+    }
+
+    /// Returns the blocks of the events that are next, at most a chunk of them, or `None` if that is
+    /// for [`poll_event`](Self::poll_event) to do: there is an event that is not in memory, one that
+    /// is lost, or the end.
+    ///
+    /// The waker is registered as soon as there are no more, so that the task takes one lock for
+    /// each time it is woken.
+    pub(crate) fn poll_blocks(&mut self, cx: &mut Context<'_>) -> Option<Poll<Bytes>> {
+        let Place::After { id, .. } = self.place else {
+            return None;
+        };
+        if !self.page.is_empty() || self.reading.is_some() {
+            return None;
+        }
+        let is_waiting = |key: &WaiterKey| self.log.is_waiting(key) && key.wakes_as(cx.waker());
+        if self.waiting.as_ref().is_some_and(is_waiting) {
+            return Some(Poll::Pending);
+        }
+        let mut state = self.log.lock();
+        state.window.drop_old();
+        let (blocks, last) = state.window.blocks_after(id)?;
+        self.place = Place::after(last);
+        let mut before = None;
+        if last == state.window.newest() {
+            before = state.wait(&mut self.waiting, cx.waker());
+        }
+        drop(state);
+        // A waker may do anything when it is dropped, such as append to this log.
+        drop(before);
+        Some(Poll::Ready(blocks))
     }
 
     /// The same as `poll_next`, without decoding the event.
@@ -175,7 +210,7 @@ impl Subscription {
                 NextEvent::Ahead if !is_known => {}
                 NextEvent::Older => {}
                 NextEvent::None | NextEvent::Ahead => {
-                    let before = state.waiting.insert(self.key, cx.waker().clone());
+                    let before = state.wait(&mut self.waiting, cx.waker());
                     drop(state);
                     // A waker may do anything when it is dropped, such as append to this log.
                     drop(before);
@@ -287,7 +322,7 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         let mut state = self.log.lock();
         state.subscribers -= 1;
-        let waker = state.waiting.remove(&self.key);
+        let waker = state.waiting.remove(self.waiting.take());
         drop(state);
         drop(waker);
     }
