@@ -67,6 +67,14 @@ where
 /// headers allow them to read it (CORS, WHATWG Fetch § 3.3). Set those in the application, with a
 /// layer such as tower-http's, which also answers the preflight of a `fetch` with `Last-Event-ID`.
 ///
+/// # Layers
+///
+/// A [`Server`](crate::Server) writes an event stream over HTTP/1.1 to the connection itself, once the
+/// head of the answer is out, which has `Connection: close`: a subscriber then costs neither HTTP's
+/// buffers nor the way through them. A layer that changes the body is noticed by the body's size hint,
+/// and the stream goes through HTTP. One that only looks at the body, and passes its size hint on, does
+/// not see the events.
+///
 /// # Clones
 ///
 /// A clone shares the number of subscribers with the original, and none of the options that are
