@@ -157,7 +157,8 @@ impl LogWindow {
         // Within an epoch it is a matter of counting.
         if let Some(oldest) = self.oldest()
             && oldest.id().epoch == last.epoch
-            && let Some(distance) = (last.number + 1).checked_sub(oldest.id().number)
+            && let Some(next) = last.next()
+            && let Some(distance) = next.number.checked_sub(oldest.id().number)
             && let Ok(index) = usize::try_from(distance)
             && let Some(kept) = self.events.get(index)
             && kept.event.id().previous() == last
@@ -319,8 +320,8 @@ impl LogTail {
 
     /// Returns the id of the newest event that has been pushed.
     ///
-    /// It is [`EventId::ZERO`] until the store has returned from
-    /// [`open`](crate::EventStore::open), and when the log is gone.
+    /// It is [`EventId::ZERO`] when the log is gone, and until the store has returned from
+    /// [`open`](crate::EventStore::open), unless it has pushed events before.
     #[must_use]
     pub fn newest(&self) -> EventId {
         let cell = self.0.upgrade();

@@ -79,6 +79,10 @@ async fn d5_a_fork_is_told_to_those_beyond_it_and_to_nobody_else() {
     // Those who come back with an id of the lost history are told as well.
     let mut late = at(&log, id(10, 5));
     assert!(ready(&mut late).remove(0).is_err());
+    // And so is whoever makes up an id between the two histories.
+    let mut items = ready(&mut at(&log, id(10, u64::MAX)));
+    assert_eq!(items.remove(0).unwrap_err().oldest(), Some("20-1"));
+    assert_eq!(items, these(&after));
 }
 
 #[tokio::test]
