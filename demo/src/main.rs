@@ -152,8 +152,8 @@ async fn demo(args: &Args) -> Result<bool> {
     println!("serving http://{site}/\n");
     let passed = tokio::select! {
         passed = perform(args, site, &log, &mut reported, fleet.is_some()) => passed?,
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted.context("Ctrl-C")?;
+        interrupted = interrupted() => {
+            interrupted.context("cannot wait for a signal")?;
             // It is the way to end a demo, and no way to pass a check.
             !args.check
         }
@@ -162,6 +162,22 @@ async fn demo(args: &Args) -> Result<bool> {
     tokio::join!(running.shutdown(), async { wire.cut(None) });
     Ok(passed)
 }
+
+/// Waits for Ctrl-C or, where there is one, SIGTERM: either way the processes of the demo end with it.
+async fn interrupted() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminated = signal(SignalKind::terminate())?;
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => pressed,
+            _ = terminated.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
 /// Runs the exchange or the rehearsal, and then serves the page for as long as there is no check.
 async fn perform(
     args: &Args,
