@@ -100,6 +100,25 @@ async fn d7_a_client_may_send_more_and_end_its_sending_side() {
     assert!(client.until("one\n\n\r\n").await.ends_with(&event));
 }
 
+/// The client of an event stream has nothing to say: a flood is not read to its end.
+#[tokio::test]
+async fn f7_a_client_that_sends_without_end_is_held_back() {
+    let log = EventLog::default();
+    let server = start(route(&log)).await;
+    let mut client = Client::get(&server, "").await;
+    client.until("\n\n\r\n").await;
+    let flood = vec![b'x'; 1 << 20];
+    let mut sent = 0;
+    // Until the server takes nothing more.
+    while let Ok(written) = timeout(Duration::from_secs(1), client.0.write(&flood)).await {
+        sent += written.unwrap();
+        assert!(sent < 64 << 20, "all of a flood is read");
+    }
+    let id = log.append(SseEvent::new("one")).await.unwrap();
+    let event = chunk(&format!("id: {id}\ndata: one\n\n"));
+    assert_eq!(client.until("one\n\n\r\n").await, event);
+}
+
 #[tokio::test]
 async fn f5_a_client_that_has_gone_is_noticed_without_an_event() {
     let log = EventLog::default();

@@ -23,6 +23,10 @@ const SMALL: usize = 2 * 1024;
 /// The size of a longest head of a chunk, in bytes.
 const HEAD: usize = 18;
 
+/// The most that is read and discarded of what a client sends, in bytes. A client that sends more
+/// is held back by TCP; that it has gone then shows when something is written to it.
+const MAX_DISCARDED: usize = 64 * 1024;
+
 /// The end of the body (RFC 9112 § 7.1).
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
@@ -42,6 +46,7 @@ where
         stalled: None,
         chunk: OutChunk::default(),
         probe: None,
+        discarded: 0,
         is_over: false,
     }
 }
@@ -54,6 +59,8 @@ struct DirectStream<I> {
     chunk: OutChunk,
     /// After the client has ended its sending side.
     probe: Option<Probe>,
+    /// The bytes that were read and discarded.
+    discarded: usize,
     /// Whether the last chunk has been taken up.
     is_over: bool,
 }
@@ -116,21 +123,21 @@ impl<I: AsyncRead + AsyncWrite + Unpin> DirectStream<I> {
         }
     }
 
-    /// Reads and discards what the client sends: the head of the answer told it to send nothing
-    /// more. Ready when it has ended its sending side just now.
+    /// Reads and discards what the client sends, up to a limit: the head of the answer told it to
+    /// send nothing more. Ready when it has ended its sending side just now.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
-        if self.probe.is_some() {
-            return Ok(Poll::Pending);
-        }
         let mut bytes = [0; 64];
-        let mut buf = ReadBuf::new(&mut bytes);
-        while let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(cx, &mut buf) {
+        while self.probe.is_none() && self.discarded < MAX_DISCARDED {
+            let mut buf = ReadBuf::new(&mut bytes);
+            let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(cx, &mut buf) else {
+                break;
+            };
             read?;
             if buf.filled().is_empty() {
                 self.probe = Some(Probe::Idle);
                 return Ok(Poll::Ready(()));
             }
-            buf.clear();
+            self.discarded += buf.filled().len();
         }
         Ok(Poll::Pending)
     }

@@ -143,8 +143,8 @@ impl fmt::Debug for FeedOptions {
 /// queued: a feed that is not polled holds its place in the log and no events.
 ///
 /// An event is encoded once, however many feeds it goes to: a chunk of one event shares its memory
-/// with the log and with all other feeds, a chunk of several with the other feeds. There are no errors; the items are `Result`s for the sake
-/// of the bodies of HTTP servers.
+/// with the log and with all other feeds, a chunk of several with the other feeds. There are no
+/// errors; the items are `Result`s for the sake of the bodies of HTTP servers.
 ///
 /// # Cancel safety
 ///
